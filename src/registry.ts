@@ -39,6 +39,8 @@ export function registry<T>(kind: string, families: Record<string, Record<string
 
 /** The error for a name that is not in a list: lists the names and suggests the nearest. */
 export function unknownName(kind: string, name: string, names: readonly string[]): SegError {
-  const hint = names.length ? `did you mean ${closest(name, names)}? There are: ${names.join(", ")}` : "none is registered";
+  const hint = names.length
+    ? `did you mean ${closest(name, names)}? There are: ${names.join(", ")}`
+    : "none is registered";
   return new SegError(name, `no such ${kind}`, hint);
 }

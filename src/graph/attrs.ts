@@ -112,6 +112,7 @@ export interface OpAttrs {
   upsampleConv2dWeightGrad: { readonly shape: Shape };
   // pooling and resizing, NCHW
   maxPool2d: PoolAttrs;
+  /** (x, y, dy) -> dx. */
   maxPool2dGrad: PoolAttrs;
   avgPool2d: PoolAttrs;
   avgPool2dGrad: PoolAttrs & { readonly shape: Shape };
@@ -141,12 +142,10 @@ export interface OpAttrs {
   crossEntropyGrad: None;
   /** (q, k, v) without bias; attrs.heads heads. */
   attention: { readonly heads: number; readonly scale: number };
-  /** (q, k, v, relH, relW) */
-  relPosAttention: RelPosAttrs;
   // control of the schedule
   /** (x, after): x, bit for bit, but not before `after` exists. */
   barrier: None;
-  /** (y, ...inputs): y; its gradient traces the block again. */
-  recompute: { readonly rebuild: (inputs: readonly Tensor[]) => Tensor };
+  /** (y, ...inputs, ...params): y; its gradient traces the block again. `count` of the inputs are arguments of `rebuild`. */
+  recompute: { readonly rebuild: (inputs: readonly Tensor[]) => Tensor; readonly count: number };
 }
 export type OpName = keyof OpAttrs;

@@ -10,11 +10,14 @@ export type Operand = Tensor | number;
 const lift = (x: Operand): Tensor => (typeof x === "number" ? splat(x) : x);
 const all = (x: Tensor) => x.shape.map((_, axis) => axis);
 const axesOf = (x: Tensor, axes?: number | readonly number[]) =>
-  axes === undefined ? all(x) : (typeof axes === "number" ? [axes] : [...axes]).map((a) => (a < 0 ? a + x.shape.length : a));
+  axes === undefined
+    ? all(x)
+    : (typeof axes === "number" ? [axes] : [...axes]).map((a) => (a < 0 ? a + x.shape.length : a));
 const axisOf = (x: Tensor, axis: number) => (axis < 0 ? axis + x.shape.length : axis);
 
 // ---- leaves
-export const input = (name: string, shape: Shape, dtype: DType = "float32") => node("input", [], { name, shape, dtype });
+export const input = (name: string, shape: Shape, dtype: DType = "float32") =>
+  node("input", [], { name, shape, dtype });
 export const param = (name: string, shape: Shape) => node("param", [], { name, shape });
 export const constant = (value: TensorData) => node("constant", [], { value });
 export const splat = (value: number, shape: Shape = []) => node("splat", [], { value, shape });
@@ -56,19 +59,22 @@ export const logicalNot = (x: Tensor) => node("logicalNot", [x], {});
 export const where = (condition: Tensor, a: Operand, b: Operand) => node("where", [condition, lift(a), lift(b)], {});
 export const cast = (x: Tensor, dtype: DType) => (x.dtype === dtype ? x : node("cast", [x], { dtype }));
 /** bool, elementwise: neither NaN nor infinite. */
+// biome-ignore lint/suspicious/noShadowRestrictedNames: the op is named like its ONNX and NumPy counterparts, and is used as g.isFinite
 export const isFinite = (x: Tensor) => node("isFinite", [x], {});
 export const stopGradient = (x: Tensor) => node("stopGradient", [x], {});
 
 // ---- reductions; without axes over everything
 type Axes = number | readonly number[];
 export const sum = (x: Tensor, axes?: Axes, keepDims = false) => node("sum", [x], { axes: axesOf(x, axes), keepDims });
-export const mean = (x: Tensor, axes?: Axes, keepDims = false) => node("mean", [x], { axes: axesOf(x, axes), keepDims });
+export const mean = (x: Tensor, axes?: Axes, keepDims = false) =>
+  node("mean", [x], { axes: axesOf(x, axes), keepDims });
 export const sumSquares = (x: Tensor, axes?: Axes, keepDims = false) =>
   node("sumSquares", [x], { axes: axesOf(x, axes), keepDims });
 export const max = (x: Tensor, axes?: Axes, keepDims = false) => node("max", [x], { axes: axesOf(x, axes), keepDims });
 /** Index of the largest value along an axis, which is removed; int32; the first of equals. */
 export const argMax = (x: Tensor, axis: number) => node("argMax", [x], { axis: axisOf(x, axis) });
-export const cumSum = (x: Tensor, axis: number, reverse = false) => node("cumSum", [x], { axis: axisOf(x, axis), reverse });
+export const cumSum = (x: Tensor, axis: number, reverse = false) =>
+  node("cumSum", [x], { axis: axisOf(x, axis), reverse });
 
 // ---- shape
 /** One extent may be -1. */
@@ -80,18 +86,24 @@ export const transpose = (x: Tensor, perm: readonly number[]) => node("transpose
 export const broadcastTo = (x: Tensor, shape: Shape) => node("broadcastTo", [x], { shape });
 export const concat = (xs: readonly Tensor[], axis: number) => node("concat", xs, { axis: axisOf(xs[0], axis) });
 /** x[starts[0]:ends[0], ...] over every axis. */
-export const slice = (x: Tensor, starts: readonly number[], ends: readonly number[]) => node("slice", [x], { starts, ends });
+export const slice = (x: Tensor, starts: readonly number[], ends: readonly number[]) =>
+  node("slice", [x], { starts, ends });
 /** x[..., from:to, ...] along one axis. */
 export function sliceAxis(x: Tensor, axis: number, from: number, to: number): Tensor {
   const at = axisOf(x, axis);
   const starts = x.shape.map((_, i) => (i === at ? from : 0));
-  return slice(x, starts, x.shape.map((extent, i) => (i === at ? to : extent)));
+  return slice(
+    x,
+    starts,
+    x.shape.map((extent, i) => (i === at ? to : extent)),
+  );
 }
 export const pad = (x: Tensor, before: readonly number[], after: readonly number[], value = 0) =>
   node("pad", [x], { before, after, value });
 export const reverse = (x: Tensor, axes: readonly number[]) => node("reverse", [x], { axes });
 /** Picks slices along an axis; indices int32 of any shape take the axis' place. */
-export const gather = (x: Tensor, indices: Tensor, axis: number) => node("gather", [x, indices], { axis: axisOf(x, axis) });
+export const gather = (x: Tensor, indices: Tensor, axis: number) =>
+  node("gather", [x, indices], { axis: axisOf(x, axis) });
 /** Inverse of gather with 1-D indices: adds slices of x into zeros of extent `size` along the axis. */
 export const scatterAdd = (x: Tensor, indices: Tensor, axis: number, size: number) =>
   node("scatterAdd", [x, indices], { axis: axisOf(x, axis), size });
@@ -154,12 +166,15 @@ const poolAttrs = ({ kernel, stride = kernel, padding = 0 }: PoolOptions): PoolA
 /** Padding is -infinity. */
 export const maxPool2d = (x: Tensor, options: PoolOptions) => node("maxPool2d", [x], poolAttrs(options));
 /** (x, y, dy) -> dx; the first of equal maxima takes the gradient. */
-export const maxPool2dGrad = (x: Tensor, y: Tensor, dy: Tensor, attrs: PoolAttrs) => node("maxPool2dGrad", [x, y, dy], attrs);
+export const maxPool2dGrad = (x: Tensor, y: Tensor, dy: Tensor, attrs: PoolAttrs) =>
+  node("maxPool2dGrad", [x, y, dy], attrs);
 /** Padding counts in the divisor, as torch does by default. */
 export const avgPool2d = (x: Tensor, options: PoolOptions) => node("avgPool2d", [x], poolAttrs(options));
-export const avgPool2dGrad = (dy: Tensor, attrs: PoolAttrs, shape: Shape) => node("avgPool2dGrad", [dy], { ...attrs, shape });
+export const avgPool2dGrad = (dy: Tensor, attrs: PoolAttrs, shape: Shape) =>
+  node("avgPool2dGrad", [dy], { ...attrs, shape });
 /** Resizes NCHW to size [H, W] without antialiasing, as torch.nn.functional.interpolate. */
-export const resize = (x: Tensor, size: readonly [number, number], mode: ResizeMode) => node("resize", [x], { size, mode });
+export const resize = (x: Tensor, size: readonly [number, number], mode: ResizeMode) =>
+  node("resize", [x], { size, mode });
 export const resizeGrad = (dy: Tensor, size: readonly [number, number], mode: ResizeMode, shape: Shape) =>
   node("resizeGrad", [dy], { size, mode, shape });
 
@@ -171,7 +186,8 @@ export const batchNorm = (x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
   node("batchNorm", [x, gamma, beta], { epsilon });
 export const batchNormInputGrad = (x: Tensor, gamma: Tensor, dy: Tensor, epsilon: number) =>
   node("batchNormInputGrad", [x, gamma, dy], { epsilon });
-export const batchNormParamGrad = (x: Tensor, dy: Tensor, epsilon: number) => node("batchNormParamGrad", [x, dy], { epsilon });
+export const batchNormParamGrad = (x: Tensor, dy: Tensor, epsilon: number) =>
+  node("batchNormParamGrad", [x, dy], { epsilon });
 /** [C] means of NCHW over batch and space. */
 export const channelMean = (x: Tensor) => node("channelMean", [x], {});
 /** [C] biased variances of NCHW over batch and space. */
@@ -182,19 +198,65 @@ export const layerNorm = (x: Tensor, gamma: Tensor, beta: Tensor, epsilon: numbe
 export const layerNormInputGrad = (x: Tensor, gamma: Tensor, dy: Tensor, epsilon: number) =>
   node("layerNormInputGrad", [x, gamma, dy], { epsilon });
 /** [2, C]: rows d gamma and d beta. */
-export const layerNormParamGrad = (x: Tensor, dy: Tensor, epsilon: number) => node("layerNormParamGrad", [x, dy], { epsilon });
+export const layerNormParamGrad = (x: Tensor, dy: Tensor, epsilon: number) =>
+  node("layerNormParamGrad", [x, dy], { epsilon });
 
 // ---- softmax and attention
 export const softmax = (x: Tensor, axis: number) => node("softmax", [x], { axis: axisOf(x, axis) });
 export const logSoftmax = (x: Tensor, axis: number) => node("logSoftmax", [x], { axis: axisOf(x, axis) });
 /** Loss a pixel [B, H, W] of logits [B, C, H, W] against int32 labels; 0 where the label is no class (IGNORE). */
 export const crossEntropy = (logits: Tensor, labels: Tensor) => node("crossEntropy", [logits, labels], {});
-export const crossEntropyGrad = (logits: Tensor, labels: Tensor, dy: Tensor) => node("crossEntropyGrad", [logits, labels, dy], {});
+export const crossEntropyGrad = (logits: Tensor, labels: Tensor, dy: Tensor) =>
+  node("crossEntropyGrad", [logits, labels, dy], {});
 /** softmax(scale q k^T) v over heads packed in the last axis. q, k, v: [B, N, C]. */
-export const attention = (q: Tensor, k: Tensor, v: Tensor, attrs: OpAttrs["attention"]) => node("attention", [q, k, v], attrs);
-/** SAM's attention with decomposed relative positions: bias from the unscaled q. Tables: [2S - 1, headDim]. */
-export const relPosAttention = (q: Tensor, k: Tensor, v: Tensor, relH: Tensor, relW: Tensor, attrs: RelPosAttrs) =>
-  node("relPosAttention", [q, k, v, relH, relW], attrs);
+export const attention = (q: Tensor, k: Tensor, v: Tensor, attrs: OpAttrs["attention"]) =>
+  node("attention", [q, k, v], attrs);
+/**
+ * SAM's attention with decomposed relative positions: logits scale q k^T + q relH + q relW, the bias from the unscaled q. The bias is
+ * folded into longer q and k (k gets one-hot row and column codes), so that the fused attention op serves. Tables: [2 height - 1,
+ * headDim] and [2 width - 1, headDim]. Source: segment_anything/modeling/image_encoder.py, add_decomposed_rel_pos.
+ */
+export function relPosAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  relH: Tensor,
+  relW: Tensor,
+  attrs: RelPosAttrs,
+): Tensor {
+  const { heads, height, width, scale } = attrs;
+  const [B, N, C] = q.shape;
+  const D = C / heads;
+  const rows = matmul(reshape(q, [B, height, width * heads, D]), tableByOffset(relH, height)); // [B, H, W heads, H]
+  const columns = matmul(reshape(q, [B * height, width, heads, D]), tableByOffset(relW, width)); // [BH, W, heads, W]
+  const perToken = (x: Tensor, extent: number) => reshape(x, [B, N, heads, extent]);
+  const longQ = concat([perToken(mul(q, scale), D), perToken(rows, height), perToken(columns, width)], 3);
+  const codes = broadcastTo(constant(positionCodes(height, width)), [B, N, heads, height + width]);
+  const longK = concat([perToken(k, D), codes], 3);
+  const packed = [B, N, heads * (D + height + width)];
+  return attention(reshape(longQ, packed), reshape(longK, packed), v, { heads, scale: 1 });
+}
+
+/** Rows of the table for every (query, key) offset, transposed for a product: [S, D, S]. */
+function tableByOffset(table: Tensor, extent: number): Tensor {
+  const offsets = Int32Array.from(
+    { length: extent * extent },
+    (_, i) => Math.floor(i / extent) - (i % extent) + extent - 1,
+  );
+  const picked = gather(table, constant({ data: offsets, shape: [extent, extent] }), 0); // [query, key, D]
+  return transpose(picked, [0, 2, 1]);
+}
+
+/** One-hot row and column of every token: [1, H W, 1, H + W]. */
+function positionCodes(height: number, width: number): TensorData {
+  const extent = height + width;
+  const data = new Float32Array(height * width * extent);
+  for (let i = 0; i < height * width; i++) {
+    data[i * extent + Math.floor(i / width)] = 1;
+    data[i * extent + height + (i % width)] = 1;
+  }
+  return { data, shape: [1, height * width, 1, extent] };
+}
 
 // ---- schedule
 /** x, bit for bit, but not before `after` exists: keeps a repeated block from being merged or run early. */

@@ -12,7 +12,13 @@ export type OnnxAttribute = number | string | readonly number[] | { readonly flo
 export interface Onnx {
   op(type: string, inputs: readonly string[], attributes?: Record<string, OnnxAttribute>, domain?: string): string;
   /** A node with several outputs. */
-  ops(type: string, inputs: readonly string[], outputs: number, attributes?: Record<string, OnnxAttribute>, domain?: string): string[];
+  ops(
+    type: string,
+    inputs: readonly string[],
+    outputs: number,
+    attributes?: Record<string, OnnxAttribute>,
+    domain?: string,
+  ): string[];
   /** An int64 constant; a vector unless `shape` is []. */
   ints(values: readonly number[], shape?: Shape): string;
   floats(values: readonly number[] | Float32Array, shape: Shape): string;
@@ -23,12 +29,6 @@ export interface Onnx {
   isConstant(tensor: Tensor): boolean;
   /** How the weight gradient of a convolution is lowered: one GEMM over shifted copies, or one GEMM a kernel position. */
   readonly weightGradient: "concat" | "slices";
-}
-
-/** A tensor of the tfjs engine. */
-export interface TfTensor {
-  readonly shape: number[];
-  readonly dtype: string;
 }
 
 /** What the tfjs lowerings get: tfjs's forward ops (`tf`, see tf.ts) and access to leaves. Its gradients are never used. */

@@ -1,0 +1,145 @@
+/** @file The embedded engine: ONNX Runtime through onnxruntime-node (npm; MIT). Runs fp32 on CPU; CUDA and WebGPU by option. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
+import { errorLine, SegError } from "../../errors.js";
+import type { DType, TensorData } from "../../graph/tensor.js";
+import type { CompileOptions, Engine, EngineOptions, Graph, Program } from "../engine.js";
+import { type Lowered, lower } from "./lower.js";
+import { modelProto } from "./proto.js";
+
+type Ort = typeof import("onnxruntime-common");
+type Device = NonNullable<EngineOptions["device"]>;
+
+/** Protobuf refuses messages of 2 GiB; weights beyond this go into a file beside the model. */
+const INLINE_LIMIT = 1.9 * 2 ** 30;
+
+/** The ONNX Runtime engine; a device that does not initialise is an error that says what is missing. */
+export async function onnxEngine(options: EngineOptions = {}): Promise<Engine> {
+  const { device = "cpu", threads = availableParallelism(), weightGradient = "concat" } = options;
+  const ort = (await import("onnxruntime-node")) as unknown as Ort & {
+    env: { versions: { node?: string; common: string } };
+  };
+  if (device !== "cpu") await probe(ort, device);
+  const session: InferenceSession.SessionOptions = {
+    executionProviders: device === "cpu" ? ["cpu"] : [device, "cpu"],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+    graphOptimizationLevel: "all",
+  };
+  return {
+    name: "onnx",
+    description: `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}, ${device}, ${threads} thread(s)`,
+    compile: (graph, compileOptions = {}) => compile(ort, session, graph, { ...compileOptions, weightGradient }),
+  };
+}
+
+/** Makes a session of a one-node model on the device: the only reliable sign that it is there. */
+async function probe(ort: Ort, device: Device): Promise<void> {
+  const { input, neg } = await import("../../graph/functions.js");
+  const bytes = modelProto(lower({ outputs: { y: neg(input("x", [1])) } }), "sam-seg").finish();
+  try {
+    const session = await ort.InferenceSession.create(bytes, { executionProviders: [device], logSeverityLevel: 4 });
+    await session.release();
+  } catch (error) {
+    const remedy =
+      device === "cuda"
+        ? "install onnxruntime-node's CUDA files (README, GPU) or use --device cpu"
+        : "use --device cpu";
+    throw new SegError(`--device ${device}`, `is not available here (${errorLine(error).slice(0, 200)})`, remedy, 2, {
+      cause: error,
+    });
+  }
+}
+
+async function compile(
+  ort: Ort,
+  options: InferenceSession.SessionOptions,
+  graph: Graph,
+  settings: CompileOptions & { weightGradient: "concat" | "slices" },
+): Promise<Program> {
+  let bytes = 0;
+  for (const { data } of settings.constants?.values() ?? []) bytes += data.byteLength;
+  if (bytes < INLINE_LIMIT) {
+    const lowered = lower(graph, settings);
+    return program(ort, await ort.InferenceSession.create(modelProto(lowered, "sam-seg").finish(), options), lowered);
+  }
+  return compileThroughFile(ort, options, graph, settings);
+}
+
+/** Above 2 GiB: model and weights as files in a temporary folder, removed once the session has read them. */
+async function compileThroughFile(
+  ort: Ort,
+  options: InferenceSession.SessionOptions,
+  graph: Graph,
+  settings: CompileOptions,
+): Promise<Program> {
+  const folder = mkdtempSync(join(tmpdir(), "sam-seg-"));
+  try {
+    const path = join(folder, "model.onnx");
+    const lowered = await writeModel(path, graph, settings);
+    return program(ort, await ort.InferenceSession.create(path, options), lowered);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Writes a graph as PATH with its large initializers in PATH.data. */
+export async function writeModel(
+  path: string,
+  graph: Graph,
+  settings: CompileOptions,
+  metadata: Record<string, string> = {},
+): Promise<Lowered> {
+  const parts: Uint8Array[] = [];
+  let offset = 0;
+  const location = `${path.split(/[\\/]/).pop()}.data`;
+  const external = (data: Uint8Array) => {
+    const place = { location, offset, length: data.length };
+    parts.push(data);
+    offset += data.length;
+    return place;
+  };
+  const lowered = lower(graph, { ...settings, external });
+  await writeChunks(`${path}.data`, parts);
+  await writeChunks(path, modelProto(lowered, "sam-seg", metadata).chunks);
+  return lowered;
+}
+
+async function writeChunks(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  const file = await open(path, "w");
+  try {
+    for (const chunk of chunks) {
+      for (let at = 0; at < chunk.length; )
+        at += (await file.write(chunk, at, Math.min(chunk.length - at, 1 << 30))).bytesWritten;
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function program(ort: Ort, session: InferenceSession, lowered: Lowered): Program {
+  const types = new Map(lowered.feeds.map(({ name, dtype }) => [name, dtype]));
+  const shapes = new Map(lowered.results.map(({ name, shape }) => [name, shape]));
+  return {
+    feeds: lowered.feeds.map(({ name }) => name),
+    async run(feeds) {
+      const inputs: Record<string, OrtTensor> = {};
+      for (const [name, dtype] of types) inputs[name] = toOrt(ort, name, dtype, feeds[name]);
+      const outputs = await session.run(inputs);
+      const results: Record<string, TensorData> = {};
+      for (const [name, shape] of shapes) results[name] = { data: outputs[name].data as Float32Array, shape };
+      return results;
+    },
+    dispose: () => session.release(),
+  };
+}
+
+function toOrt(ort: Ort, name: string, dtype: DType, value: TensorData | undefined): OrtTensor {
+  if (!value) throw new Error(`internal: nothing was fed for ${name}`);
+  return new ort.Tensor(dtype, value.data as Float32Array, [...value.shape]);
+}

@@ -1,0 +1,71 @@
+/**
+ * @file Reverse-mode differentiation of the graph, and gradient checkpointing (https://arxiv.org/abs/1604.06174).
+ * Gradients are ordinary nodes, so every pass and engine treats them like the forward pass.
+ */
+import type { OpName } from "./attrs.js";
+import * as g from "./functions.js";
+import { node, ruleOf } from "./node.js";
+import type { Tensor } from "./tensor.js";
+
+/** Gradients of a scalar with respect to tensors, in their order; zeros where nothing depends on one. */
+export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+  if (loss.shape.length) throw new Error(`internal: grad of a tensor of shape [${loss.shape}], not of a scalar`);
+  return pullBack(loss, g.splat(1), wrt);
+}
+
+/** Traces fn(inputs); in the backward pass the block is traced and run again instead of kept. */
+export function recompute(fn: (inputs: readonly Tensor[]) => Tensor, inputs: readonly Tensor[]): Tensor {
+  const y = fn(inputs);
+  const params = leavesBetween(y, inputs);
+  return node("recompute", [y, ...inputs, ...params], { rebuild: fn, count: inputs.length });
+}
+
+/** Nodes that `root` depends on, ascending by id; stops behind `stops`. */
+export function ancestors(root: readonly Tensor[], stops: ReadonlySet<Tensor> = new Set()): Tensor[] {
+  const seen = new Set<Tensor>();
+  const stack = [...root];
+  for (let next = stack.pop(); next; next = stack.pop()) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    if (!stops.has(next)) stack.push(...next.inputs);
+  }
+  return [...seen].sort((a, b) => a.id - b.id);
+}
+
+const leavesBetween = (y: Tensor, inputs: readonly Tensor[]) =>
+  ancestors([y], new Set(inputs)).filter((x) => x.op === "param" && !inputs.includes(x));
+
+/** Cotangents of `wrt` for a cotangent `dy` of `y`. */
+function pullBack(y: Tensor, dy: Tensor, wrt: readonly Tensor[]): Tensor[] {
+  const targets = new Set(wrt); // each is taken as independent of the others
+  const order = ancestors([y], targets);
+  const active = new Set<Tensor>(wrt);
+  for (const x of order) if (!active.has(x) && x.inputs.some((input) => active.has(input))) active.add(x);
+  const cotangents = new Map<Tensor, Tensor>([[y, dy]]);
+  for (const x of order.reverse()) {
+    const d = cotangents.get(x);
+    if (!d || !active.has(x) || targets.has(x)) continue;
+    cotangents.delete(x); // not needed again: the graph keeps it alive only where it is used
+    backwards(x, d).forEach((part, i) => {
+      const input = x.inputs[i];
+      if (!part || !active.has(input)) return;
+      const sum = cotangents.get(input);
+      cotangents.set(input, sum ? g.add(sum, part) : part);
+    });
+  }
+  return wrt.map((x) => cotangents.get(x) ?? g.splat(0, x.shape));
+}
+
+function backwards(x: Tensor, d: Tensor): (Tensor | undefined)[] {
+  return isRecompute(x) ? rebuildAndPull(x, d) : ruleOf<OpName>(x.op).grad(x, d, g);
+}
+
+const isRecompute = (x: Tensor): x is Tensor<"recompute"> => x.op === "recompute";
+
+/** The block again, behind barriers on the incoming cotangent, so that it is neither merged with the first nor run early. */
+function rebuildAndPull(x: Tensor<"recompute">, d: Tensor): (Tensor | undefined)[] {
+  const [, ...rest] = x.inputs;
+  const fresh = rest.slice(0, x.attrs.count).map((input) => (input.dtype === "float32" ? g.barrier(input, d) : input));
+  const params = rest.slice(x.attrs.count);
+  return [undefined, ...pullBack(x.attrs.rebuild(fresh), d, [...fresh, ...params])];
+}

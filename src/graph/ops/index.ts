@@ -1,0 +1,33 @@
+/** @file The table of rules: total over the ops by type, so a new op does not compile until every rule is there. */
+import type { OpRules } from "../rule.js";
+import { attentionRules } from "./attention.js";
+import { convRules } from "./conv.js";
+import { elementwiseRules } from "./elementwise.js";
+import { leavesRules } from "./leaves.js";
+import { matmulRules } from "./matmul.js";
+import { normRules } from "./norm.js";
+import { poolRules } from "./pool.js";
+import { reduceRules } from "./reduce.js";
+import { resizeRules } from "./resize.js";
+import { scheduleRules } from "./schedule.js";
+import { shapeRules } from "./shape.js";
+import { softmaxRules } from "./softmax.js";
+import { sortRules } from "./sort.js";
+import { upsampleConvRules } from "./upsample-conv.js";
+
+export const rules: OpRules = {
+  ...leavesRules,
+  ...elementwiseRules,
+  ...reduceRules,
+  ...shapeRules,
+  ...matmulRules,
+  ...convRules,
+  ...upsampleConvRules,
+  ...poolRules,
+  ...resizeRules,
+  ...normRules,
+  ...softmaxRules,
+  ...attentionRules,
+  ...sortRules,
+  ...scheduleRules,
+};
