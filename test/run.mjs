@@ -11,17 +11,23 @@ const walk = (folder) =>
     entry.isDirectory() ? walk(join(folder, entry.name)) : [join(folder, entry.name)],
   );
 const filters = process.argv.slice(2);
-const files = walk("test").filter((file) => file.endsWith(".test.ts") && (!filters.length || filters.some((f) => file.includes(f))));
+const files = walk("test").filter(
+  (file) => file.endsWith(".test.ts") && (!filters.length || filters.some((f) => file.includes(f))),
+);
 if (files.length === 0) {
   console.error("no test file found");
   process.exit(1);
 }
 const reporters = ["--test-reporter=spec", "--test-reporter-destination=stdout"];
-const result = spawnSync(process.execPath, ["--import", "tsx", "--test", "--test-concurrency=2", ...reporters, ...files], {
-  stdio: ["ignore", "pipe", "inherit"],
-  encoding: "utf8",
-  maxBuffer: 1 << 30,
-});
+const result = spawnSync(
+  process.execPath,
+  ["--import", "tsx", "--test", "--test-concurrency=2", ...reporters, ...files],
+  {
+    stdio: ["ignore", "pipe", "inherit"],
+    encoding: "utf8",
+    maxBuffer: 1 << 30,
+  },
+);
 process.stdout.write(result.stdout);
 const count = (name) => Number(result.stdout.match(new RegExp(`^. ${name} (\\d+)$`, "m"))?.[1] ?? 0);
 if (count("tests") === 0) {

@@ -1,6 +1,6 @@
 /**
  * @file Resizing along one axis as a matrix [to, from], with PyTorch's conventions (aten/src/ATen/native/UpSample.h):
- * nearest floor(i from / to); bilinear half-pixel centres clamped; align_corners; bicubic with A = -0.75, taps clamped.
+ * nearest floor(i from / to) in float32; bilinear half-pixel centres clamped; align_corners; bicubic with A = -0.75, taps clamped.
  */
 import type { ResizeMode } from "./attrs.js";
 
@@ -15,7 +15,7 @@ export function resizeMatrix(from: number, to: number, mode: ResizeMode): Float3
 }
 
 function taps(i: number, from: number, to: number, mode: ResizeMode): [number, number][] {
-  if (mode === "nearest") return [[Math.floor((i * from) / to), 1]];
+  if (mode === "nearest") return [[nearestIndex(i, from, to), 1]];
   const half = (i + 0.5) * (from / to) - 0.5;
   if (mode === "bicubic") return cubicTaps(half);
   const centre = mode === "bilinear" ? Math.max(half, 0) : to > 1 ? (i * (from - 1)) / (to - 1) : 0;
@@ -24,6 +24,11 @@ function taps(i: number, from: number, to: number, mode: ResizeMode): [number, n
     [low, 1 - (centre - low)],
     [low + 1, centre - low],
   ];
+}
+
+/** Which of `from` positions output i of `to` takes; torch rounds the ratio and the product to float32. */
+export function nearestIndex(i: number, from: number, to: number): number {
+  return Math.min(Math.floor(Math.fround(i * Math.fround(from / to))), from - 1);
 }
 
 const A = -0.75;

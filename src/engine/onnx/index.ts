@@ -87,16 +87,17 @@ async function compileThroughFile(
   }
 }
 
-/** Writes a graph as PATH with its large initializers in PATH.data. */
+/** Writes a graph as PATH with its large initializers in PATH.data; `finalPath`: where both will be moved to. */
 export async function writeModel(
   path: string,
   graph: Graph,
   settings: CompileOptions,
   metadata: Record<string, string> = {},
+  finalPath: string = path,
 ): Promise<Lowered> {
   const parts: Uint8Array[] = [];
   let offset = 0;
-  const location = `${path.split(/[\\/]/).pop()}.data`;
+  const location = `${finalPath.split(/[\\/]/).pop()}.data`;
   const external = (data: Uint8Array) => {
     const place = { location, offset, length: data.length };
     parts.push(data);

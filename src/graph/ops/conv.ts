@@ -102,8 +102,7 @@ function tfConv(tf: TfOps, x: TfTensor, w: TfTensor, attrs: ConvAttrs): TfTensor
     [left, right],
     [0, 0],
   ]);
-  const one = (input: TfTensor, weight: TfTensor) =>
-    tf.conv2d(input, tf.transpose(weight, [2, 3, 1, 0]), [...attrs.stride], "valid", "NHWC", [...attrs.dilation]);
+  const one = (input: TfTensor, weight: TfTensor) => tfDense(tf, input, tf.transpose(weight, [2, 3, 1, 0]), attrs);
   if (groups === 1) return toNchw(tf, one(padded, w));
   const inputs = tf.split(padded, groups, 3);
   const weights = tf.split(w, groups, 0);
@@ -114,6 +113,13 @@ function tfConv(tf: TfOps, x: TfTensor, w: TfTensor, attrs: ConvAttrs): TfTensor
       3,
     ),
   );
+}
+
+/** One group, padded, NHWC. tfjs refuses a stride beside a dilation: then the dense result is thinned out. */
+function tfDense(tf: TfOps, x: TfTensor, w: TfTensor, { stride, dilation }: ConvAttrs): TfTensor {
+  const both = Math.max(...stride) > 1 && Math.max(...dilation) > 1;
+  const y = tf.conv2d(x, w, both ? [1, 1] : [...stride], "valid", "NHWC", [...dilation]);
+  return both ? tf.stridedSlice(y, [0, 0, 0, 0], [...y.shape], [1, ...stride, 1]) : y;
 }
 
 /** dx by spreading dy with zeros and convolving with the flipped kernel: valid for every stride, dilation and group. */

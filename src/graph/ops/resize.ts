@@ -1,6 +1,6 @@
 /** @file Resizing of NCHW maps: rows and columns are multiplied by constant matrices, so the gradient is the transposed product. */
 import type { ResizeMode } from "../attrs.js";
-import { resizeMatrix } from "../resize-matrix.js";
+import { nearestIndex, resizeMatrix } from "../resize-matrix.js";
 import type { Onnx, OpRules, Tf } from "../rule.js";
 import { type Shape, sizeOf, type Tensor } from "../tensor.js";
 import type { TfTensor } from "../tf.js";
@@ -17,7 +17,17 @@ const COORDINATES: Record<ResizeMode, Record<string, string | { float: number }>
 };
 
 function resizeOnnx(onnx: Onnx, [x]: readonly string[], node: Tensor<"resize">): string {
+  const [{ shape }] = node.inputs;
+  if (node.attrs.mode === "nearest" && !isRepeat(shape, node.shape, "nearest")) {
+    return gatherNearest(onnx, gatherNearest(onnx, x, 2, shape, node.shape), 3, shape, node.shape);
+  }
   return onnx.op("Resize", [x, "", "", onnx.ints(node.shape)], COORDINATES[node.attrs.mode]);
+}
+
+/** One axis by explicit indices: Resize rounds the ratio otherwise than torch and takes other pixels at some sizes (14 -> 4). */
+function gatherNearest(onnx: Onnx, x: string, axis: number, from: Shape, to: Shape): string {
+  const indices = Array.from({ length: to[axis] }, (_, i) => nearestIndex(i, from[axis], to[axis]));
+  return onnx.op("Gather", [x, onnx.ints(indices)], { axis });
 }
 
 /** Rows from the left, columns from the right: R x C^T for [to, from] matrices R and C. */

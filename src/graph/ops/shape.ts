@@ -156,7 +156,8 @@ export const shapeRules = {
       const perm = [axis, ...Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis)];
       const rows = tf.transpose(x, perm);
       const flat = tf.reshape(rows, [inputs[0].shape[axis], -1]);
-      const hot = tf.oneHot(tf.cast(indices, "int32"), size, 1, 0, "float32");
+      const numbers = tf.range(0, size, 1, "int32"); // compared, because tfjs's oneHot refuses a size of 1
+      const hot = tf.cast(tf.equal(tf.expandDims(indices, 1), numbers), "float32");
       const sums = tf.reshape(tf.matMul(hot, flat, true, false), [size, ...rows.shape.slice(1)]);
       return tf.transpose(sums, inverse(perm));
     },
