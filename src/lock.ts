@@ -1,0 +1,122 @@
+/** @file One process at a time in a run folder: `lock.json` made with O_EXCL, naming who holds it. A dead holder's lock is taken over. */
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { SegError } from "./errors.js";
+
+interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  readonly started: string;
+  /** Start of the process in clock ticks since boot (Linux), so that a reused pid is not taken for the holder. */
+  readonly ticks?: string;
+}
+
+/** Takes the lock of a folder; resolves to the call that gives it back. `force`: take it from another machine. */
+export async function acquireLock(
+  folder: string,
+  options: { readonly force?: boolean } = {},
+): Promise<() => Promise<void>> {
+  const path = join(folder, "lock.json");
+  const mine = await writeClaim(folder);
+  try {
+    for (let attempt = 0; attempt < 100; attempt++) {
+      if (await tryLink(mine, path)) return () => rm(path, { force: true });
+      await clearStale(path, folder, options.force ?? false);
+    }
+  } finally {
+    await rm(mine, { force: true });
+  }
+  throw new SegError(folder, "its lock cannot be taken", "try again");
+}
+
+/** The claim is written whole before it becomes the lock by a hard link: nobody ever reads half a lock. */
+async function writeClaim(folder: string): Promise<string> {
+  const path = join(folder, `.lock-${process.pid}-${randomUUID()}`);
+  const holder: Holder = {
+    pid: process.pid,
+    host: hostname(),
+    started: new Date().toISOString(),
+    ticks: startTicks(process.pid),
+  };
+  await writeFile(path, JSON.stringify(holder), { flag: "wx" });
+  return path;
+}
+
+async function tryLink(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Removes the lock of a dead process; a live or foreign holder is an error that names it. */
+async function clearStale(path: string, folder: string, force: boolean): Promise<void> {
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  if (text === undefined) return; // given back in between
+  const holder = parseHolder(text);
+  if (holder && holder.host !== hostname() && !force) {
+    throw new SegError(
+      folder,
+      `is in use by process ${holder.pid} on ${holder.host} since ${holder.started}`,
+      "wait for it, or use --force if that machine is gone",
+    );
+  }
+  if (holder && holder.host === hostname() && isAlive(holder)) {
+    throw new SegError(
+      folder,
+      `is in use by process ${holder.pid} since ${holder.started}`,
+      "wait for it, or choose another folder",
+    );
+  }
+  await takeAway(path, text);
+}
+
+/** Moves a stale lock aside; if another process had renewed it meanwhile, it is put back. */
+async function takeAway(path: string, seen: string): Promise<void> {
+  const aside = `${path}.${process.pid}-${randomUUID()}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  if ((await readFile(aside, "utf8")) !== seen) await tryLink(aside, path);
+  await rm(aside, { force: true });
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<Holder>;
+    return typeof value.pid === "number" && typeof value.host === "string" ? (value as Holder) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined; // damaged: nobody holds it
+    throw error;
+  }
+}
+
+function isAlive(holder: Holder): boolean {
+  try {
+    process.kill(holder.pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  const ticks = startTicks(holder.pid);
+  return holder.ticks === undefined || ticks === undefined || ticks === holder.ticks;
+}
+
+/** Field 22 of /proc/PID/stat; undefined where there is no such file. */
+function startTicks(pid: number): string | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
+  } catch (error) {
+    if (["ENOENT", "ESRCH", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}
