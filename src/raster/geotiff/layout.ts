@@ -1,0 +1,175 @@
+/**
+ * @file What one directory says about its pixels: size, samples, blocks, compression; checked against limits and the file.
+ * Source: TIFF 6.0 sections 8, 14, 15, 19; compression codes as registered by libtiff and GDAL.
+ */
+import type { PixelArray } from "../../contract.js";
+import type { Directory } from "./directory.js";
+import { type ByteSource, damaged, unsupported } from "./source.js";
+
+const MAX_SIDE = 2 ** 31 - 1;
+const MAX_BANDS = 4096;
+const MAX_TILE_BYTES = 2 ** 26;
+const MAX_STRIP_BYTES = 2 ** 29; // old files hold the whole image in one strip
+
+/** Type of a stored sample. */
+export type SampleType =
+  | "uint1"
+  | "uint2"
+  | "uint4"
+  | "uint8"
+  | "uint16"
+  | "uint32"
+  | "int8"
+  | "int16"
+  | "int32"
+  | "float16"
+  | "float32"
+  | "float64";
+
+/** Pixels of one directory. Sizes in pixels; a block is a tile, or a strip as wide as the image. */
+export interface Layout {
+  readonly width: number;
+  readonly height: number;
+  /** Samples of a pixel, alpha included. */
+  readonly samples: number;
+  readonly type: SampleType;
+  readonly bits: number;
+  readonly blockWidth: number;
+  readonly blockHeight: number;
+  readonly tiled: boolean;
+  /** Blocks in a row and in a column. */
+  readonly across: number;
+  readonly down: number;
+  /** Each band in blocks of its own. */
+  readonly planar: boolean;
+  readonly offsets: readonly number[];
+  readonly byteCounts: readonly number[];
+  readonly compression: number;
+  readonly predictor: number;
+  readonly photometric: number;
+  /** Meaning of samples beyond the colour: 1 and 2 are alpha. */
+  readonly extraSamples: readonly number[];
+  readonly littleEndian: boolean;
+  readonly jpegTables?: Buffer;
+  readonly lercParameters?: readonly number[];
+}
+
+const REFUSED: Readonly<Record<number, string>> = {
+  ...{ 2: "CCITT compression", 3: "fax compression", 4: "fax compression", 6: "old-style JPEG compression" },
+  ...{
+    34712: "JPEG 2000 compression",
+    34892: "lossy DNG compression",
+    34925: "LZMA compression",
+    50002: "JPEG XL compression",
+  },
+};
+const READ = [1, 5, 7, 8, 32946, 32773, 34887, 50000, 50001];
+
+/** Reads and checks the layout; throws SegError for what is damaged or not supported, naming it. */
+export async function readLayout(directory: Directory, source: ByteSource): Promise<Layout> {
+  const { path } = source;
+  const width = await directory.number(256, 0);
+  const height = await directory.number(257, 0);
+  const samples = await directory.number(277, 1);
+  if (!inRange(width, MAX_SIDE) || !inRange(height, MAX_SIDE) || !inRange(samples, MAX_BANDS)) {
+    throw damaged(path, `its size is ${width} x ${height} x ${samples}`);
+  }
+  const { type, bits } = await sampleType(directory, samples, path);
+  const compression = await directory.number(259, 1);
+  if (!READ.includes(compression)) throw unsupported(path, REFUSED[compression] ?? `compression ${compression}`);
+  const predictor = await directory.number(317, 1);
+  if (![1, 2, 3].includes(predictor)) throw unsupported(path, `predictor ${predictor}`);
+  const photometric = await directory.number(262, 1);
+  if (photometric === 6 && compression !== 7) throw unsupported(path, "YCbCr colour without JPEG compression");
+  if ((await directory.number(266, 1)) !== 1) throw unsupported(path, "reversed bit order");
+  const blocks = await readBlocks(directory, source, { width, height, samples, bits });
+  return {
+    ...{ width, height, samples, type, bits, compression, predictor, photometric, ...blocks },
+    extraSamples: (await directory.numbers(338)) ?? [],
+    littleEndian: directory.littleEndian,
+    jpegTables: (await directory.raw(347))?.bytes,
+    lercParameters: await directory.numbers(50674),
+  };
+}
+
+const inRange = (value: number, most: number) => Number.isInteger(value) && value >= 1 && value <= most;
+
+async function sampleType(directory: Directory, samples: number, path: string) {
+  const allBits = (await directory.numbers(258)) ?? [1];
+  const formats = (await directory.numbers(339)) ?? [1];
+  const [bits, format] = [allBits[0], formats[0] === 4 ? 1 : formats[0]]; // 4: "undefined", read as unsigned
+  if (allBits.slice(0, samples).some((other) => other !== bits))
+    throw unsupported(path, "a different bit depth per band");
+  if (formats.slice(0, samples).some((other) => other !== formats[0]))
+    throw unsupported(path, "a different type per band");
+  const names: Readonly<Record<number, readonly string[]>> = {
+    1: ["uint1", "uint2", "uint4", "uint8", "uint16", "uint32"],
+    2: ["int8", "int16", "int32"],
+    3: ["float16", "float32", "float64"],
+  };
+  const kind = ["", "uint", "int", "float"][format];
+  const type = names[format]?.find((name) => name === `${kind}${bits}`);
+  if (type === undefined) {
+    const what = format === 5 || format === 6 ? "complex samples" : `${bits}-bit ${kind ?? ""} samples (NBITS)`;
+    throw unsupported(path, what.replace("  ", " "));
+  }
+  return { type: type as SampleType, bits };
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+  readonly samples: number;
+  readonly bits: number;
+}
+
+async function readBlocks(directory: Directory, source: ByteSource, { width, height, samples, bits }: Size) {
+  const { path } = source;
+  const tiled = directory.has(322);
+  const blockWidth = tiled ? await directory.number(322, 0) : width;
+  const blockHeight = tiled ? await directory.number(323, 0) : Math.min(await directory.number(278, height), height);
+  if (!inRange(blockWidth, MAX_SIDE) || !inRange(blockHeight, MAX_SIDE)) {
+    throw damaged(path, `its blocks are of ${blockWidth} x ${blockHeight} pixels`);
+  }
+  const planar = samples > 1 && (await directory.number(284, 1)) === 2;
+  const bytes = Math.ceil((blockWidth * (planar ? 1 : samples) * bits) / 8) * blockHeight;
+  if (bytes > (tiled ? MAX_TILE_BYTES : MAX_STRIP_BYTES)) throw unsupported(path, `a block of ${bytes} bytes`);
+  const across = Math.ceil(width / blockWidth);
+  const down = Math.ceil(height / blockHeight);
+  const count = across * down * (planar ? samples : 1);
+  const offsets = await directory.numbers(tiled ? 324 : 273);
+  const byteCounts =
+    (await directory.numbers(tiled ? 325 : 279)) ?? (count === 1 && offsets ? [source.size - offsets[0]] : undefined);
+  if (!offsets || !byteCounts) throw damaged(path, "it does not say where its pixels are");
+  if (offsets.length < count || byteCounts.length < count) {
+    throw damaged(path, `it names ${Math.min(offsets.length, byteCounts.length)} of its ${count} blocks`);
+  }
+  return { blockWidth, blockHeight, tiled, across, down, planar, offsets, byteCounts };
+}
+
+/** An array for `length` samples of this type; small integers are widened to the next type there is. */
+export function allocate(type: SampleType, length: number): PixelArray {
+  switch (type) {
+    case "uint16":
+      return new Uint16Array(length);
+    case "uint32":
+      return new Uint32Array(length);
+    case "int8":
+    case "int16":
+      return new Int16Array(length);
+    case "int32":
+      return new Int32Array(length);
+    case "float16":
+    case "float32":
+      return new Float32Array(length);
+    case "float64":
+      return new Float64Array(length);
+    case "uint1":
+    case "uint2":
+    case "uint4":
+    case "uint8":
+      return new Uint8Array(length);
+    default:
+      return type satisfies never;
+  }
+}

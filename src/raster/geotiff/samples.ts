@@ -1,0 +1,104 @@
+/**
+ * @file From decoded bytes to samples: predictors undone in the file's byte order, bits unpacked, bytes put in this
+ * machine's order. Source: TIFF 6.0 section 14; Adobe Photoshop TIFF Technical Note 3 (floating point predictor).
+ */
+import type { PixelArray } from "../../contract.js";
+import type { Layout, SampleType } from "./layout.js";
+
+/** Samples of a block [rows, width, samples]; `bytes` is changed in place. */
+export function toSamples(bytes: Buffer, layout: Layout, rows: number, width: number, samples: number): PixelArray {
+  const { type, bits, predictor } = layout;
+  let little = layout.littleEndian;
+  if (predictor === 3) {
+    undoFloatPredictor(bytes, rows, width * samples, samples, bits / 8);
+    little = false; // this predictor stores the bytes of a number most significant first, whatever the file's order
+  }
+  if (bits < 8) return unpackBits(bytes, bits, rows, width * samples);
+  const count = rows * width * samples;
+  const words = bits === 8 ? bytes : Buffer.from(new ArrayBuffer((count * bits) / 8)); // typed arrays want aligned memory
+  if (words !== bytes) words.set(bytes.subarray(0, words.length));
+  if (!little) swap(words, bits);
+  if (predictor === 2) accumulate(words, rows, width * samples, samples, bits);
+  return view(words, type, count);
+}
+
+function undoFloatPredictor(bytes: Buffer, rows: number, count: number, step: number, size: number): void {
+  const row = Buffer.allocUnsafe(count * size);
+  for (let y = 0; y < rows; y++) {
+    const line = bytes.subarray(y * count * size, (y + 1) * count * size);
+    for (let i = step; i < line.length; i++) line[i] += line[i - step];
+    for (let i = 0; i < count; i++) for (let b = 0; b < size; b++) row[i * size + b] = line[b * count + i];
+    line.set(row);
+  }
+}
+
+function unpackBits(bytes: Buffer, bits: number, rows: number, count: number): Uint8Array {
+  const out = new Uint8Array(rows * count);
+  const stride = Math.ceil((count * bits) / 8);
+  const mask = (1 << bits) - 1;
+  for (let y = 0, at = 0; y < rows; y++) {
+    for (let i = 0, bit = 0; i < count; i++, bit += bits) {
+      out[at++] = (bytes[y * stride + (bit >> 3)] >> (8 - bits - (bit & 7))) & mask;
+    }
+  }
+  return out;
+}
+
+function swap(bytes: Buffer, bits: number): void {
+  if (bits === 16) bytes.swap16();
+  else if (bits === 32) bytes.swap32();
+  else if (bits === 64) bytes.swap64();
+}
+
+/** Sums the differences along each row, modulo the sample's width: floats too are differences of their words. */
+function accumulate(bytes: Buffer, rows: number, stride: number, step: number, bits: number): void {
+  const count = rows * stride;
+  if (bits === 64) {
+    const words = new BigUint64Array(bytes.buffer, bytes.byteOffset, count);
+    for (let y = 0; y < rows; y++)
+      for (let i = y * stride + step; i < (y + 1) * stride; i++) words[i] += words[i - step];
+    return;
+  }
+  const words = bits === 8 ? bytes : bits === 16 ? new Uint16Array(bytes.buffer, bytes.byteOffset, count) : undefined;
+  const numbers = words ?? new Uint32Array(bytes.buffer, bytes.byteOffset, count);
+  for (let y = 0; y < rows; y++)
+    for (let i = y * stride + step; i < (y + 1) * stride; i++) numbers[i] += numbers[i - step];
+}
+
+function view({ buffer, byteOffset }: Buffer, type: SampleType, count: number): PixelArray {
+  switch (type) {
+    case "uint16":
+      return new Uint16Array(buffer, byteOffset, count);
+    case "uint32":
+      return new Uint32Array(buffer, byteOffset, count);
+    case "int8":
+      return Int16Array.from(new Int8Array(buffer, byteOffset, count));
+    case "int16":
+      return new Int16Array(buffer, byteOffset, count);
+    case "int32":
+      return new Int32Array(buffer, byteOffset, count);
+    case "float16":
+      return Float32Array.from(new Uint16Array(buffer, byteOffset, count), half);
+    case "float32":
+      return new Float32Array(buffer, byteOffset, count);
+    case "float64":
+      return new Float64Array(buffer, byteOffset, count);
+    case "uint1":
+    case "uint2":
+    case "uint4":
+    case "uint8":
+      return new Uint8Array(buffer, byteOffset, count);
+    default:
+      return type satisfies never;
+  }
+}
+
+/** IEEE 754 binary16 as a number. */
+function half(word: number): number {
+  const sign = word & 0x8000 ? -1 : 1;
+  const exponent = (word >> 10) & 31;
+  const fraction = word & 1023;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
