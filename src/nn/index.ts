@@ -1,0 +1,3 @@
+/** @file Layers on graph ops. */
+export * from "./layers.js";
+export { windowAttention } from "./window-attention.js";
