@@ -1,0 +1,71 @@
+/** @file `seg embed`: an encoder's feature maps as .npy files. */
+import { mkdir } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
+import { createEmbedder } from "../../embed.js";
+import { createEngine } from "../../engine/index.js";
+import { errorLine, EXIT, SegError } from "../../errors.js";
+import { writeNpy } from "../../weights/npy.js";
+import { type Arguments, defineCommand, required, text, wholeNumber } from "../command.js";
+import { engineFlags, jsonFlag, modelOptions } from "../options.js";
+import { print } from "../output.js";
+import { terminalTalk } from "../talk.js";
+
+export const command = defineCommand(
+  {
+    encoder: { type: "string", describe: "backbone; seg encoders", requiresArg: true },
+    "encoder-weights": {
+      type: "string",
+      describe: "published name, file, or none (default: the published ones)",
+      requiresArg: true,
+    },
+    "allow-partial": { type: "boolean", describe: "accept weights with missing or unknown keys" },
+    feature: { type: "string", describe: "index of the feature map (default: what decoders read)", requiresArg: true },
+    seed: { type: "string", describe: "seed of random weights", requiresArg: true },
+    out: { type: "string", describe: "FILE.npy for one input, or folder", requiresArg: true },
+    json: jsonFlag,
+    ...engineFlags,
+  },
+  runEmbed,
+  (y) => y.positional("input", { describe: "photos", type: "string", array: true }),
+);
+
+async function runEmbed(args: Arguments): Promise<number> {
+  const inputs = [args.input].flat().map(String);
+  const outputs = planOutputs(inputs, required(args, "out"));
+  const { engine: name = "onnx", bands: _, ...options } = await modelOptions(args);
+  const encoder = required(args, "encoder");
+  const embedder = await createEmbedder(await createEngine(name, options), {
+    encoder,
+    encoderWeights: text(args, "encoder-weights"),
+    allowPartial: args["allow-partial"] === true,
+    feature: wholeNumber(args, "feature", 0),
+    seed: wholeNumber(args, "seed", 0),
+  });
+  const talk = terminalTalk();
+  const written: { input: string; output: string; shape: readonly number[] }[] = [];
+  try {
+    for (const [i, input] of inputs.entries()) {
+      try {
+        const map = await embedder.embed(input);
+        await mkdir(dirname(outputs[i]), { recursive: true });
+        await writeNpy(outputs[i], map.data as Float32Array, map.shape);
+        written.push({ input, output: outputs[i], shape: map.shape });
+      } catch (error) {
+        if (!(error instanceof SegError) || inputs.length === 1) throw error;
+        talk.warn(errorLine(error));
+      }
+    }
+  } finally {
+    await embedder.dispose();
+  }
+  print(args.json, written, () => {
+    for (const { output, shape } of written) console.log(`${output}  [${shape.join(", ")}]`);
+  });
+  return written.length === inputs.length ? EXIT.ok : written.length ? EXIT.partial : EXIT.usage;
+}
+
+function planOutputs(inputs: readonly string[], out: string): string[] {
+  if (!out.endsWith(".npy")) return inputs.map((input) => join(out, `${basename(input, extname(input))}.npy`));
+  if (inputs.length === 1) return [out];
+  throw new SegError(`--out ${out}`, `is one file for ${inputs.length} inputs`, "give a folder");
+}

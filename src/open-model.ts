@@ -1,0 +1,106 @@
+/**
+ * @file A trained model ready to use: from a run folder, a model file of ours, or a checkpoint of segmentation_models.pytorch with a YAML file
+ * beside it (docs/models.md).
+ */
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { createEngine, type Engine, type EngineOptions } from "./engine/index.js";
+import { SegError } from "./errors.js";
+import { sha256File } from "./files.js";
+import { defineModel, type Model, type ModelSpec } from "./model.js";
+import { createPredictor, type Predictor } from "./predictor.js";
+import { samePreprocessing } from "./preprocess.js";
+import type { ModelCard } from "./run/card.js";
+import { readModelFile } from "./run/checkpoint.js";
+import { readForeignModel } from "./foreign-model.js";
+import { encoders } from "./catalog.js";
+import { loraHook } from "./train/lora.js";
+import type { StateDict } from "./weights/state.js";
+
+export interface ModelOptions extends EngineOptions {
+  readonly engine?: Engine["name"];
+  /** 1-based bands to read instead of those the model was trained on, in their order. */
+  readonly bands?: readonly number[];
+}
+
+/** An open model. */
+export interface OpenModel {
+  /** The file the weights came from. */
+  readonly path: string;
+  readonly card: ModelCard;
+  readonly model: Model;
+  readonly state: StateDict;
+  readonly engine: Engine;
+  readonly predictor: Predictor;
+  /** SHA-256 of the weights' file: identity of the model. */
+  digest(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Opens a run folder, model file or foreign checkpoint. Rejects with SegError when it is no model. */
+export async function openModel(path: string, options: ModelOptions = {}): Promise<OpenModel> {
+  const file = modelPath(path);
+  const { card: stored, state } = await readAny(file);
+  const card = options.bands
+    ? { ...stored, preprocessing: samePreprocessing(stored.preprocessing, options.bands) }
+    : stored;
+  const model = defineModel(specOf(card));
+  checkState(file, model, state);
+  const engine = await createEngine(options.engine ?? "onnx", options);
+  const predictor = createPredictor({ engine, model, preprocessing: card.preprocessing, constants: state });
+  let digest: Promise<string> | undefined;
+  return {
+    path: file,
+    card,
+    model,
+    state,
+    engine,
+    predictor,
+    digest: () => (digest ??= sha256File(file)),
+    close: () => predictor.dispose(),
+  };
+}
+
+/** The model file of a run folder (best, else last), or the file itself. */
+export function modelPath(path: string): string {
+  if (!existsSync(path))
+    throw new SegError(path, "does not exist", "give the run folder of seg train, or a model file");
+  if (!statSync(path).isDirectory()) return path;
+  for (const kind of ["best", "last"]) {
+    const file = join(path, "checkpoints", kind, "model.safetensors");
+    if (existsSync(file)) return file;
+  }
+  throw new SegError(path, "is a folder without checkpoints", "give the run folder of seg train, or a model file");
+}
+
+async function readAny(file: string): Promise<{ card: ModelCard; state: StateDict }> {
+  const beside = file.replace(/\.[^./\\]+$/, ".yaml");
+  return beside !== file && existsSync(beside) ? readForeignModel(file, beside) : readModelFile(file);
+}
+
+/** The model a card describes. */
+export function specOf(card: ModelCard): ModelSpec {
+  return {
+    encoder: card.encoder,
+    decoder: card.decoder,
+    pyramid: card.pyramid,
+    decoderOptions: card.decoderOptions,
+    classes: card.head === "sigmoid" ? 1 : card.classes.length,
+    bands: card.preprocessing.bands.length,
+    hook: card.lora ? loraHook(encoders.get(card.encoder).loraTargets, card.lora.rank, card.lora.alpha) : undefined,
+  };
+}
+
+function checkState(file: string, model: Model, state: StateDict): void {
+  for (const [name, { tensor }] of model.slots()) {
+    const value = state.get(name);
+    if (!value) throw new SegError(file, `has no ${name}`, "use a model written by seg train");
+    if (String(value.shape) !== String(tensor.shape)) {
+      throw new SegError(
+        file,
+        `${name} is [${value.shape}], the model has [${tensor.shape}]`,
+        "use a model written by seg train",
+      );
+    }
+  }
+}

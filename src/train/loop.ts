@@ -1,0 +1,171 @@
+/**
+ * @file The training loop: steps, validation, checkpoints, early stop, guard against values that are not finite, and a clean end on a signal.
+ */
+import { EXIT, SegError } from "../errors.js";
+import { CONVENTION, type Confusion, scoresOf } from "../metrics.js";
+import type { Schedule } from "../optim/index.js";
+import { type Progress as RunProgress, saveCheckpoint } from "../run/checkpoint.js";
+import { appendMetrics } from "../run/metrics-log.js";
+import type { RunFolder } from "../run/folder.js";
+import type { Talk } from "../talk.js";
+import type { ModelCard } from "../run/card.js";
+import type { StateDict } from "../weights/state.js";
+import { draws } from "../data/order.js";
+import type { RunPlan } from "./plan.js";
+import type { Session, StepInput } from "./session.js";
+
+/** Thrown at a step boundary after a signal, when everything is saved. */
+export class Stopped extends Error {
+  constructor(readonly signal: NodeJS.Signals) {
+    super(`stopped by ${signal}`);
+  }
+}
+
+export interface LoopParts {
+  readonly plan: RunPlan;
+  readonly session: Session;
+  readonly folder: RunFolder;
+  readonly schedule: Schedule;
+  readonly talk: Talk;
+  readonly makeBatch: (wanted: ReturnType<typeof draws>) => Promise<StepInput & { readonly ids: readonly string[] }>;
+  readonly validate: () => Promise<Confusion>;
+  readonly card: (step: number) => ModelCard;
+  /** A signal the process got, if any. */
+  readonly signal: () => NodeJS.Signals | undefined;
+  readonly start: RunProgress;
+}
+
+export interface LoopResult {
+  readonly progress: RunProgress;
+  readonly secondsPerStep: number;
+}
+
+/** Steps in a row that may be not finite before the run ends. */
+const PATIENCE_FOR_NAN = 3;
+
+/** Trains from `start` to the last step. */
+export async function trainLoop(parts: LoopParts): Promise<LoopResult> {
+  const { plan, talk, folder } = parts;
+  const { config } = plan;
+  const every = config.validateEvery ?? plan.stepsPerEpoch;
+  const saveEvery = config.saveEvery ?? every;
+  const seconds: number[] = [];
+  let progress = parts.start;
+  let notFinite = 0;
+  const bar = talk.progress("training", plan.steps);
+  bar.add(progress.step);
+  try {
+    while (progress.step < plan.steps && !patienceIsOver(progress, config.patience)) {
+      const step = progress.step + 1;
+      const outcome = await oneStep(parts, step);
+      seconds.push(outcome.seconds);
+      notFinite = outcome.finite ? 0 : notFinite + 1;
+      progress = { ...progress, step };
+      bar.add(1, `loss ${outcome.loss.toFixed(4)}`);
+      if (notFinite >= PATIENCE_FOR_NAN) await stopForNan(parts, progress, outcome.ids);
+      const last = step === plan.steps;
+      if (plan.validation.length && (step % every === 0 || last)) progress = await validation(parts, progress);
+      if (step % saveEvery === 0 || last || patienceIsOver(progress, config.patience)) await saveLast(parts, progress);
+      await talk.breathe();
+      await stopOnSignal(parts, progress);
+    }
+  } finally {
+    bar.end();
+  }
+  await folder.status("running", "trained");
+  return { progress, secondsPerStep: median(seconds) };
+}
+
+const patienceIsOver = (progress: RunProgress, patience: number | undefined) =>
+  patience !== undefined && progress.validationsWithoutBest >= patience;
+
+async function oneStep({ plan, session, schedule, makeBatch, folder, talk }: LoopParts, step: number) {
+  const { batchSize, accumulate, seed } = plan.config;
+  const began = performance.now();
+  const wanted = draws(plan.train.length, seed, (step - 1) * batchSize * accumulate, batchSize * accumulate);
+  const inputs: (StepInput & { ids: readonly string[] })[] = [];
+  for (let pass = 0; pass < accumulate; pass++)
+    inputs.push(await makeBatch(wanted.slice(pass * batchSize, (pass + 1) * batchSize)));
+  const rate = schedule(step - 1);
+  const { loss, norm, finite } = await session.step(inputs, { step, ...rate });
+  const seconds = (performance.now() - began) / 1000;
+  const ids = inputs.flatMap((input) => input.ids);
+  if (!finite)
+    talk.warn(`step ${step}: loss or gradients are not finite; nothing was changed (${ids.slice(0, 4).join(", ")})`);
+  const epoch = wanted[0].epoch;
+  const row = {
+    event: "step",
+    step,
+    epoch,
+    loss: finite ? loss : null,
+    norm: finite ? norm : null,
+    lr: rate.lr,
+  } as const;
+  appendMetrics(folder.metrics, { ...row, seconds: round(seconds, 4) });
+  return { loss, finite, seconds, ids };
+}
+
+async function stopForNan(parts: LoopParts, progress: RunProgress, ids: readonly string[]): Promise<never> {
+  await saveLast(parts, progress);
+  throw new SegError(
+    parts.folder.path,
+    `${PATIENCE_FOR_NAN} steps in a row were not finite (last images: ${ids.slice(0, 4).join(", ")})`,
+    "lower --lr, set --clip 1, or look at these images; the weights before are saved",
+    EXIT.guard,
+  );
+}
+
+async function validation(parts: LoopParts, progress: RunProgress): Promise<RunProgress> {
+  const scores = scoresOf(await parts.validate());
+  const { step } = progress;
+  const score = scores.mIoU ?? 0;
+  const isBest = progress.best === null || score > progress.best.score;
+  const epoch = Math.floor(
+    (step * parts.plan.config.batchSize * parts.plan.config.accumulate) / parts.plan.train.length,
+  );
+  const { mIoU, iou, pixelAccuracy, meanF1 } = scores;
+  appendMetrics(parts.folder.metrics, {
+    event: "validation",
+    step,
+    epoch,
+    mIoU,
+    meanF1,
+    pixelAccuracy,
+    iou,
+    convention: CONVENTION,
+  });
+  parts.talk.info(
+    `step ${step}/${parts.plan.steps}: mIoU ${format(mIoU)}, pixel accuracy ${format(pixelAccuracy)}${isBest ? " (best)" : ""}`,
+  );
+  if (!isBest) return { ...progress, validationsWithoutBest: progress.validationsWithoutBest + 1 };
+  const next = { step, best: { step, score }, validationsWithoutBest: 0 };
+  await saveCheckpoint(parts.folder.path, "best", checkpointOf(parts, next, parts.session.current()));
+  return next;
+}
+
+const format = (value: number | null) => (value === null ? "-" : value.toFixed(4));
+
+/** Saves everything a resumed run needs. */
+export async function saveLast(parts: LoopParts, progress: RunProgress): Promise<void> {
+  const { trained, buffers } = parts.session.weights;
+  await saveCheckpoint(parts.folder.path, "last", checkpointOf(parts, progress, new Map([...trained, ...buffers])));
+}
+
+function checkpointOf(parts: LoopParts, progress: RunProgress, state: StateDict) {
+  return { card: parts.card(progress.step), state, optimizer: parts.session.optimizer, progress };
+}
+
+async function stopOnSignal(parts: LoopParts, progress: RunProgress): Promise<void> {
+  const signal = parts.signal();
+  if (!signal) return;
+  await saveLast(parts, progress);
+  await parts.folder.status("stopped", `${signal} at step ${progress.step}`);
+  throw new Stopped(signal);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted.length ? sorted[Math.floor(sorted.length / 2)] : 0;
+}
+
+const round = (value: number, digits: number) => Number(value.toFixed(digits));

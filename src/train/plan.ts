@@ -1,0 +1,156 @@
+/**
+ * @file Turns a configuration into what a run needs: data, model, preprocessing, weights, what is trained. Everything that can
+ * be refused is refused here, before anything is written.
+ */
+import { datasets, encoders } from "../catalog.js";
+import type { TrainConfig } from "../config.js";
+import type { Dataset, Sample } from "../contract.js";
+import { leaks } from "../dataset/index.js";
+import { resolveEncoderWeights } from "../encoder-weights.js";
+import { SegError } from "../errors.js";
+import { defineModel, type Model } from "../model.js";
+import { type Preprocessing, planPreprocessing } from "../preprocess.js";
+import { loraHook } from "./lora.js";
+
+export type Tune = "frozen" | "lora" | "full";
+
+export interface RunPlan {
+  readonly config: TrainConfig;
+  readonly dataset: Dataset;
+  readonly train: readonly Sample[];
+  readonly validation: readonly Sample[];
+  readonly model: Model;
+  readonly head: "softmax" | "sigmoid";
+  readonly preprocessing: Preprocessing;
+  readonly tune: Tune;
+  /** File of encoder weights, or undefined: random. */
+  readonly weights: string | undefined;
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+  /** Side of training crops, before any scaling to the encoder's fixed size; undefined: whole images. */
+  readonly cropSize: number | undefined;
+  /** Whether the encoder's maps are computed once and kept. */
+  readonly cached: boolean;
+  readonly warnings: readonly string[];
+}
+
+/** Opens the data and decides everything; nothing is written. */
+export async function planRun(config: TrainConfig): Promise<RunPlan> {
+  const encoder = encoders.get(config.encoder);
+  const weights = await resolveEncoderWeights(config.encoder, config.encoderWeights);
+  const tune = config.tune ?? (weights ? encoder.defaultTune : "full");
+  const warnings: string[] = [];
+  if (tune === "frozen" && !weights) warnings.push("the frozen encoder has random weights: only the decoder learns");
+  const dataset = await openDataset(config);
+  const train = dataset.samples("train");
+  if (!train.length)
+    throw new SegError(
+      config.data,
+      "the training split is empty",
+      "check --data and the dataset's options with seg datasets inspect",
+    );
+  const validation = dataset.splits.includes("val") ? dataset.samples("val").slice(0, config.valLimit) : [];
+  if (!validation.length)
+    warnings.push("there is no validation split: no mIoU is measured and the last checkpoint is kept");
+  const head = headOf(config, dataset);
+  const { model, preprocessing } = modelFor(config, dataset, tune, head);
+  const stepsPerEpoch = Math.max(1, Math.ceil(train.length / (config.batchSize * config.accumulate)));
+  const steps = config.steps ?? (config.epochs ?? 20) * stepsPerEpoch;
+  if (config.steps && config.epochs)
+    throw new SegError("--steps", "was given together with --epochs", "give one of them");
+  const cached = tune === "frozen" && encoder.input.size !== undefined;
+  if (!cached && config.views > 1)
+    throw new SegError(
+      "--views",
+      "are cached views of a frozen, fixed-size encoder",
+      "leave it out: augmentation flips and turns",
+    );
+  return {
+    config,
+    dataset,
+    train,
+    validation,
+    model,
+    head,
+    preprocessing,
+    tune,
+    weights,
+    steps,
+    stepsPerEpoch,
+    cropSize: await cropSizeOf(config, model, train[0], cached),
+    cached,
+    warnings: [...warnings, ...dataset.warnings, ...(await leaks(dataset))],
+  };
+}
+
+const LARGEST_DEFAULT_CROP = 512;
+
+/** Encoders of free size train on square crops; others on whole images unless a crop is asked for. */
+async function cropSizeOf(
+  config: TrainConfig,
+  model: Model,
+  first: Sample,
+  cached: boolean,
+): Promise<number | undefined> {
+  const { size, multipleOf } = model.encoder.input;
+  if (cached) return undefined;
+  if (size !== undefined) return config.size;
+  const up = (side: number) => Math.ceil(side / multipleOf) * multipleOf;
+  if (config.size !== undefined) {
+    if (config.size % multipleOf === 0) return config.size;
+    throw new SegError(
+      `--size ${config.size}`,
+      `${config.encoder} needs a multiple of ${multipleOf}`,
+      `try ${up(config.size)}`,
+    );
+  }
+  const { width, height } = await first.image();
+  return Math.min(up(Math.min(width, height)), up(LARGEST_DEFAULT_CROP));
+}
+
+/** Opens the dataset of a configuration (also used by eval and inspect). */
+export function openDataset(config: {
+  dataset: string;
+  data: string;
+  datasetOptions: Record<string, unknown>;
+  size?: number;
+}): Promise<Dataset> {
+  const kind = datasets.get(config.dataset);
+  const unknown = Object.keys(config.datasetOptions).find((key) => !(key in kind.defaults));
+  if (unknown) {
+    const known = Object.keys(kind.defaults).join(", ");
+    throw new SegError(unknown, `is no option of dataset ${config.dataset}`, `there are: ${known}`);
+  }
+  const options: Record<string, unknown> = { ...kind.defaults, ...config.datasetOptions };
+  if (config.size !== undefined && "size" in kind.defaults) options.size = config.size;
+  return kind.open(config.data, options);
+}
+
+/** One logit where the task has one foreground class and the loss is a binary one; else a softmax over classes. */
+function headOf(config: TrainConfig, dataset: Dataset): "softmax" | "sigmoid" {
+  return dataset.classes.length === 2 && /(^|\W)bce(\W|$)/.test(config.loss) ? "sigmoid" : "softmax";
+}
+
+function modelFor(config: TrainConfig, dataset: Dataset, tune: Tune, head: "softmax" | "sigmoid") {
+  const encoder = encoders.get(config.encoder);
+  const chosen = config.bands?.length ?? dataset.bands.length;
+  if (chosen !== encoder.input.bands && !config.adaptBands && !(chosen < encoder.input.bands && chosen === 1)) {
+    const names = dataset.bands.map((name, i) => `${i + 1} ${name}`).join(", ");
+    throw new SegError(
+      config.data,
+      `has ${chosen} bands (${names}), ${config.encoder} takes ${encoder.input.bands}`,
+      `choose with --bands, e.g. --bands 3,2,1, or learn the way in with --adapt-bands`,
+    );
+  }
+  const preprocessing = planPreprocessing(encoder.input, dataset, config.bands);
+  const model = defineModel({
+    encoder: config.encoder,
+    decoder: config.decoder,
+    pyramid: config.pyramid,
+    decoderOptions: config.decoderOptions,
+    classes: head === "sigmoid" ? 1 : dataset.classes.length,
+    bands: chosen,
+    hook: tune === "lora" ? loraHook(encoder.loraTargets, config.loraRank, config.loraAlpha) : undefined,
+  });
+  return { model, preprocessing };
+}

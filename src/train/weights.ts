@@ -1,0 +1,88 @@
+/**
+ * @file The weights of a run: initial values, which of them train, and the model card that travels with them.
+ */
+import type { ClassInfo } from "../contract.js";
+import { readEncoderWeights } from "../encoder-weights.js";
+import type { Shape } from "../graph/tensor.js";
+import type { Model } from "../model.js";
+import type { ModelCard } from "../run/card.js";
+import { initialise } from "../scope.js";
+import { software } from "../version.js";
+import type { StateDict } from "../weights/state.js";
+import { LORA_A, LORA_B } from "./lora.js";
+import type { RunPlan, Tune } from "./plan.js";
+
+const PREFIX = "encoder.";
+
+/** All weights of a model, split by what training does to them. */
+export interface RunWeights {
+  /** Trained parameters. */
+  readonly trained: StateDict;
+  /** Running statistics that training updates. */
+  readonly buffers: StateDict;
+  /** Everything training never changes. */
+  readonly frozen: StateDict;
+}
+
+/** Whether `--tune` leaves a parameter or buffer as it is. */
+export function isFrozen(name: string, tune: Tune): boolean {
+  return tune !== "full" && name.startsWith(PREFIX) && !isLora(name);
+}
+
+const isLora = (name: string) => name.endsWith(`.${LORA_A}`) || name.endsWith(`.${LORA_B}`);
+
+/** Splits a whole state dict. */
+export function splitWeights(model: Model, tune: Tune, state: StateDict): RunWeights {
+  const weights: RunWeights = { trained: new Map(), buffers: new Map(), frozen: new Map() };
+  for (const [name, { trainable }] of model.slots()) {
+    const value = state.get(name);
+    if (!value) throw new Error(`internal: ${name} has no value`);
+    const part = isFrozen(name, tune) ? weights.frozen : trainable ? weights.trained : weights.buffers;
+    part.set(name, value);
+  }
+  return weights;
+}
+
+/** Initial values from the seed, the encoder's from its weights file where there is one. */
+export async function initialWeights({ model, weights, config }: RunPlan): Promise<StateDict> {
+  const state = initialise(model.slots(), config.seed);
+  if (!weights) return state;
+  const wanted = new Map<string, Shape>();
+  for (const [name, { tensor }] of model.slots()) {
+    if (name.startsWith(PREFIX) && !isLora(name)) wanted.set(name.slice(PREFIX.length), tensor.shape);
+  }
+  const loaded = await readEncoderWeights(config.encoder, wanted, weights, config.allowPartial);
+  for (const [name, value] of loaded) state.set(PREFIX + name, value);
+  return state;
+}
+
+/** The card of a run's model at a step. */
+export function cardOf(plan: RunPlan, step: number, frozen?: ModelCard["frozen"]): ModelCard {
+  const { config, model, preprocessing, tune } = plan;
+  return {
+    format: 1,
+    encoder: config.encoder,
+    decoder: config.decoder,
+    pyramid: config.pyramid,
+    decoderOptions: config.decoderOptions,
+    adaptBands: model.bands !== model.encoder.input.bands,
+    classes: plan.dataset.classes.map(copyClass),
+    head: plan.head,
+    preprocessing: {
+      ...preprocessing,
+      bands: [...preprocessing.bands],
+      bandNames: [...preprocessing.bandNames],
+    } as ModelCard["preprocessing"],
+    tune,
+    ...(tune === "lora" ? { lora: { rank: config.loraRank, alpha: config.loraAlpha } } : {}),
+    ...(frozen ? { frozen } : {}),
+    ...(plan.cropSize ? { cropSize: plan.cropSize } : {}),
+    step,
+    software,
+  };
+}
+
+const copyClass = ({ name, color }: ClassInfo): ModelCard["classes"][number] => ({
+  name,
+  color: [color[0], color[1], color[2]],
+});
