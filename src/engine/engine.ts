@@ -25,7 +25,8 @@ export interface EngineOptions {
   readonly threads?: number;
   /** fp32 everywhere; others are refused by name until an engine offers them. */
   readonly precision?: "fp32";
-  readonly weightGradient?: "concat" | "slices";
+  /** Bytes the stacked shifts of one strip of a weight gradient may take; default 12 MiB. */
+  readonly stripBytes?: number;
 }
 
 export interface Engine {

@@ -27,8 +27,8 @@ export interface Onnx {
   param(node: Tensor<"param">): string;
   /** Whether the tensor is known when the session is made (a frozen parameter or a constant). */
   isConstant(tensor: Tensor): boolean;
-  /** How the weight gradient of a convolution is lowered: one GEMM over shifted copies, or one GEMM a kernel position. */
-  readonly weightGradient: "concat" | "slices";
+  /** Bytes the stacked shifts of one strip of a convolution's weight gradient may take. */
+  readonly stripBytes: number;
 }
 
 /** What the tfjs lowerings get: tfjs's forward ops (`tf`, see tf.ts) and access to leaves. Its gradients are never used. */

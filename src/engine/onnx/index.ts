@@ -18,7 +18,7 @@ const INLINE_LIMIT = 1.9 * 2 ** 30;
 
 /** The ONNX Runtime engine; a device that does not initialise is an error that says what is missing. */
 export async function onnxEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { device = "cpu", threads = availableParallelism(), weightGradient = "concat" } = options;
+  const { device = "cpu", threads = availableParallelism(), stripBytes } = options;
   const ort = (await import("onnxruntime-node")) as unknown as Ort & {
     env: { versions: { node?: string; common: string } };
   };
@@ -33,7 +33,7 @@ export async function onnxEngine(options: EngineOptions = {}): Promise<Engine> {
   return {
     name: "onnx",
     description: `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}, ${device}, ${threads} thread(s)`,
-    compile: (graph, compileOptions = {}) => compile(ort, session, graph, { ...compileOptions, weightGradient }),
+    compile: (graph, compileOptions = {}) => compile(ort, session, graph, { ...compileOptions, stripBytes }),
   };
 }
 
@@ -59,7 +59,7 @@ async function compile(
   ort: Ort,
   options: InferenceSession.SessionOptions,
   graph: Graph,
-  settings: CompileOptions & { weightGradient: "concat" | "slices" },
+  settings: CompileOptions & Pick<EngineOptions, "stripBytes">,
 ): Promise<Program> {
   let bytes = 0;
   for (const { data } of settings.constants?.values() ?? []) bytes += data.byteLength;

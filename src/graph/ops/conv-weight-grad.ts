@@ -1,7 +1,7 @@
 /**
  * @file ONNX lowerings of a convolution's weight gradient. ONNX Runtime has no such op on CPU, so it is matrix products over
- * shifted copies of the input: `concat` stacks the shifts and runs one GEMM, `slices` runs one GEMM a kernel position
- * (less memory). Measured in architecture notes and bench/step.
+ * shifted copies of the input: where the kernel moves by single pixels, strips of rows with all shifts stacked, one GEMM each
+ * (bench/step has time and memory against the alternatives); else one GEMM a kernel position.
  */
 import type { ConvAttrs } from "../attrs.js";
 import type { Onnx } from "../rule.js";
@@ -19,10 +19,10 @@ export function weightGradOnnx(
   const [, , kh, kw] = attrs.shape;
   const unit = attrs.stride.every((s) => s === 1) && attrs.dilation.every((d) => d === 1) && attrs.groups === 1;
   const [top, left, bottom, right] = attrs.padding;
-  const padded =
-    top || left || bottom || right ? onnx.op("Pad", [x, onnx.ints([0, 0, top, left, 0, 0, bottom, right])]) : x;
+  const isPadded = top > 0 || left > 0 || bottom > 0 || right > 0;
+  if (kh * kw > 1 && unit && xs[1] >= 8) return byStrips(onnx, x, dy, xs, ys, attrs);
+  const padded = isPadded ? onnx.op("Pad", [x, onnx.ints([0, 0, top, left, 0, 0, bottom, right])]) : x;
   if (kh * kw === 1 && unit) return pointwise(onnx, padded, dy, xs, ys, attrs.shape);
-  if (unit && xs[1] >= 8 && onnx.weightGradient === "concat") return oneGemm(onnx, padded, dy, xs, ys, attrs);
   if (attrs.groups === 1 && xs[1] < 8) return columns(onnx, padded, dy, ys, attrs);
   return perPosition(onnx, padded, dy, ys, attrs);
 }
@@ -42,27 +42,50 @@ function pointwise(onnx: Onnx, x: string, dy: string, [B, Ci]: Shape, [, Co, h, 
   return onnx.op("Reshape", [productOverBatch(onnx, dy, x, B, Co, Ci, h * w), onnx.ints(shape)]);
 }
 
-/** kw column shifts of x against kh row shifts of dy in one product: [kh Co, kw Ci]. */
-function oneGemm(
+/** kw column shifts of x against kh row shifts of dy in one product a strip of rows: [kh Co, kw Ci]. */
+function byStrips(
   onnx: Onnx,
   x: string,
   dy: string,
-  [B, Ci]: Shape,
-  [, Co, h, w]: Shape,
-  { shape }: { shape: Shape },
+  xs: Shape,
+  ys: Shape,
+  { shape, padding }: ConvAttrs & { shape: Shape },
 ): string {
-  const [, , kh, kw] = shape;
-  const rows = h + kh - 1; // height of the padded input
-  const shifted = Array.from({ length: kw }, (_, j) =>
-    onnx.op("Slice", [x, onnx.ints([j]), onnx.ints([j + w]), onnx.ints([3])]),
-  );
-  const lowered = Array.from({ length: kh }, (_, i) =>
-    onnx.op("Pad", [dy, onnx.ints([0, 0, i, 0, 0, 0, kh - 1 - i, 0])]),
-  );
-  const stack = (parts: string[]) => (parts.length > 1 ? onnx.op("Concat", parts, { axis: 1 }) : parts[0]);
-  const product = productOverBatch(onnx, stack(lowered), stack(shifted), B, kh * Co, kw * Ci, rows * w);
-  const split = onnx.op("Reshape", [product, onnx.ints([kh, Co, kw, Ci])]);
+  const [Co, Ci, kh, kw] = shape;
+  const [B, , h, w] = ys;
+  const rowBytes = 4 * B * w * (kh * Co + kw * Ci);
+  const strip = Math.max(kh, Math.floor(onnx.stripBytes / rowBytes) - kh + 1);
+  let total: string | undefined;
+  for (let top = 0; top < h; top += strip) {
+    const height = Math.min(strip, h - top);
+    const rows = height + kh - 1; // of the padded input
+    const shifted = stack(onnx, kw, (j) => window(onnx, x, xs, padding, [top, j, rows, w]));
+    const part =
+      height === h ? dy : onnx.op("Slice", [dy, onnx.ints([top]), onnx.ints([top + height]), onnx.ints([2])]);
+    const lowered = stack(onnx, kh, (i) => onnx.op("Pad", [part, onnx.ints([0, 0, i, 0, 0, 0, kh - 1 - i, 0])]));
+    const product = productOverBatch(onnx, lowered, shifted, B, kh * Co, kw * Ci, rows * w);
+    total = total === undefined ? product : onnx.op("Add", [total, product]);
+  }
+  const split = onnx.op("Reshape", [total as string, onnx.ints([kh, Co, kw, Ci])]);
   return onnx.op("Transpose", [split], { perm: [1, 3, 0, 2] });
+}
+
+/** Parts side by side as channels. */
+function stack(onnx: Onnx, count: number, part: (i: number) => string): string {
+  const parts = Array.from({ length: count }, (_, i) => part(i));
+  return count > 1 ? onnx.op("Concat", parts, { axis: 1 }) : parts[0];
+}
+
+/** Rows and columns [y, x, height, width] of the padded input, by one Pad whose negative amounts cut off. */
+function window(
+  onnx: Onnx,
+  input: string,
+  [, , H, W]: Shape,
+  [top, left]: ConvAttrs["padding"],
+  [y, x, height, width]: readonly number[],
+): string {
+  const after = [y + height - top - H, x + width - left - W];
+  return onnx.op("Pad", [input, onnx.ints([0, 0, top - y, left - x, 0, 0, ...after])]);
 }
 
 /** The part of the padded input one kernel position sees: [B, Ci, h, w]. */
