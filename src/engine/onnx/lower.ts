@@ -5,6 +5,7 @@
 import type { OpName } from "../../graph/attrs.js";
 import { ancestors } from "../../graph/grad.js";
 import { ruleOf } from "../../graph/node.js";
+import { simplify } from "../../graph/passes/index.js";
 import { onnxType } from "../../graph/ops/common.js";
 import type { Onnx, OnnxAttribute } from "../../graph/rule.js";
 import type { DType, Shape, Tensor, TensorData } from "../../graph/tensor.js";
@@ -34,14 +35,14 @@ const INT64 = 7;
 /** ONNX parts of a graph. Outputs keep their names. */
 export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
   const builder = new Builder(options);
-  const order = ancestors(Object.values(graph.outputs));
+  const outputs = simplify(graph.outputs);
+  const order = ancestors(Object.values(outputs));
   const values = new Map<Tensor, string>();
   for (const tensor of order) {
     const inputs = tensor.inputs.map((input) => values.get(input) as string);
     values.set(tensor, ruleOf<OpName>(tensor.op).onnx(builder, inputs, tensor));
   }
-  for (const [name, tensor] of Object.entries(graph.outputs))
-    builder.output(name, values.get(tensor) as string, tensor);
+  for (const [name, tensor] of Object.entries(outputs)) builder.output(name, values.get(tensor) as string, tensor);
   return builder;
 }
 

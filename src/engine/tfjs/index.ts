@@ -6,6 +6,7 @@ import { SegError } from "../../errors.js";
 import type { OpName } from "../../graph/attrs.js";
 import { ancestors } from "../../graph/grad.js";
 import { ruleOf } from "../../graph/node.js";
+import { simplify } from "../../graph/passes/index.js";
 import { tfType } from "../../graph/ops/common.js";
 import type { Tf } from "../../graph/rule.js";
 import type { DType, Shape, Tensor, TensorData } from "../../graph/tensor.js";
@@ -58,7 +59,8 @@ async function loadTf(): Promise<{ tf: TfRuntime; name: string }> {
   throw new SegError("--engine tfjs", "TensorFlow.js is not installed", `npm install one of: ${PACKAGES.join(", ")}`);
 }
 
-function compile(tf: TfRuntime, graph: Graph, { constants }: CompileOptions): Program {
+function compile(tf: TfRuntime, given: Graph, { constants }: CompileOptions): Program {
+  const graph = { outputs: simplify(given.outputs) };
   const order = ancestors(Object.values(graph.outputs));
   const feeds = [...new Set(order.flatMap((x) => feedName(x, constants)))];
   const lastUse = new Map<Tensor, number>();
