@@ -34,4 +34,8 @@ if (count("tests") === 0) {
   console.error("0 tests were run");
   process.exit(1);
 }
+if (process.env.CI && count("skipped") > 0) {
+  console.error(`${count("skipped")} tests were skipped; where everything is installed none should be`);
+  process.exit(1);
+}
 process.exit(result.status ?? 1);

@@ -59,7 +59,10 @@ export async function runDemo(options: DemoOptions, talk: Talk = silent): Promis
         resume: existsSync(join(run, "config.yaml")),
       },
       decoderOptions: { channels: [64, 48, 32, 24, 16] },
-      datasetOptions: { valScenes: "town-5", classes: TOWN_CLASSES.map(({ name }) => name).join(",") },
+      datasetOptions: {
+        valScenes: "town-5",
+        classes: TOWN_CLASSES.map(({ name, color }) => `${name}:${hex(color)}`).join(","),
+      },
     },
     talk,
   );
@@ -74,6 +77,8 @@ export async function runDemo(options: DemoOptions, talk: Talk = silent): Promis
   await writeDemoPage(out, result, truth);
   return result;
 }
+
+const hex = (color: readonly number[]) => `#${color.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
 
 /** Makes the folder, or checks that it is a demo of the same options. */
 async function claim(out: string, options: { seed: number; steps: number }): Promise<void> {

@@ -12,7 +12,12 @@ export function learningCurves(rows: readonly MetricsRow[]): TopLevelSpec {
   const scores = rows
     .filter((row) => row.event === "validation")
     .map((row) => ({ step: row.step, mIoU: row.mIoU as number | null }));
-  const x = { field: "step", type: "quantitative", title: "step" } as const;
+  const x = {
+    field: "step",
+    type: "quantitative",
+    title: "step",
+    axis: { format: "d", tickMinStep: 1 },
+  } as const;
   const lossAxis = { type: "quantitative", title: "loss", scale: { zero: false } } as const;
   return {
     $schema: SCHEMA,

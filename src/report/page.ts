@@ -28,7 +28,7 @@ const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (letter) =
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0}th,td{text-align:left;padding:.25rem .8rem;border-bottom:1px solid #ddd}
-img{max-width:100%}.grid{display:grid;grid-template-columns:repeat(3,1fr);gap:.5rem}.legend span{display:inline-block;width:1em;height:1em;margin:0 .4em 0 1em;vertical-align:-.15em;border:1px solid #999}`;
+img{max-width:100%}.grid{display:grid;grid-template-columns:repeat(3,1fr);gap:.5rem}.grid img{width:100%}.legend span{display:inline-block;width:1em;height:1em;margin:0 .4em 0 1em;vertical-align:-.15em;border:1px solid #999}`;
 
 /** A whole page. */
 export function page(title: string, body: readonly Markup[]): string {

@@ -39,11 +39,17 @@ function reportPage(summary: RunSummary, samples: readonly string[]): string {
   return page(title, body);
 }
 
+const TUNED: Readonly<Record<string, string>> = {
+  frozen: "frozen",
+  lora: "adapted by LoRA",
+  full: "trained with the decoder",
+};
+
 function factsTable(summary: RunSummary): Markup {
   const facts: [string, string][] = [
     ["mIoU", summary.mIoU === null ? "not measured (no validation split)" : summary.mIoU.toFixed(4)],
     ["convention", summary.convention],
-    ["encoder weights", summary.tune],
+    ["encoder is", TUNED[summary.tune] ?? summary.tune],
     ["steps (best)", `${summary.steps} (${summary.bestStep})`],
     [
       "parameters (trained)",

@@ -1,0 +1,32 @@
+/**
+ * @file `npm run bench -- NAME [OPTIONS]`: runs one benchmark; without a name those that need nothing but this folder. Results go to
+ * bench/results as JSON and Markdown. Peers and data are named by options, see the head of each file.
+ */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+
+/** Name, and whether it runs without options. */
+const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly alone: boolean; readonly about: string }>> =
+  {
+    start: { file: "start.ts", alone: true, about: "seg --help against node -e 0" },
+    step: {
+      file: "step/index.ts",
+      alone: false,
+      about: "a training step against the spike: time and memory (--spike)",
+    },
+    sam: { file: "sam/index.ts", alone: false, about: "SAM ViT-B embeddings against Meta's code (--photo, --python)" },
+    camvid: { file: "camvid/index.ts", alone: false, about: "a training against SMP's on CamVid (--data, --python)" },
+  };
+
+const [name, ...options] = process.argv.slice(2);
+if (name !== undefined && !(name in BENCHMARKS)) {
+  console.error(`there is no benchmark ${name}; there are:`);
+  for (const [known, { about }] of Object.entries(BENCHMARKS)) console.error(`  ${known.padEnd(8)} ${about}`);
+  process.exit(2);
+}
+const chosen = name ? [BENCHMARKS[name]] : Object.values(BENCHMARKS).filter(({ alone }) => alone);
+for (const { file } of chosen) {
+  const args = ["--import", "tsx", join(import.meta.dirname, file), ...options];
+  const { status } = spawnSync(process.execPath, args, { stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1);
+}
