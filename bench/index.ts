@@ -15,6 +15,11 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly alon
       about: "a training step against the spike: time and memory (--spike)",
     },
     sam: { file: "sam/index.ts", alone: false, about: "SAM ViT-B embeddings against Meta's code (--photo, --python)" },
+    resume: {
+      file: "resume.ts",
+      alone: false,
+      about: "100 kills of training runs, resumed: the same bytes? (a number)",
+    },
     camvid: { file: "camvid/index.ts", alone: false, about: "a training against SMP's on CamVid (--data, --python)" },
   };
 

@@ -8,18 +8,27 @@ import * as g from "../src/graph/functions.js";
 import type { Shape, Tensor, TensorData } from "../src/graph/tensor.js";
 import { batchNorm2d, conv2d } from "../src/nn/index.js";
 
-const hub = (variant: string, repository: string): PublishedWeights => ({
+/** torchvision's IMAGENET1K_V1 weights as timm keeps them; hash and size as public download scripts that verify them state (revision in 2026). */
+const hub = (variant: string, sha256: string, bytes: number): PublishedWeights => ({
   name: "imagenet",
-  repository,
+  repository: `timm/${variant}.tv_in1k`,
   file: "model.safetensors",
+  sha256,
+  bytes,
   licence: "BSD-3-Clause",
   source: `https://github.com/pytorch/vision (${variant}, ImageNet-1k)`,
 });
 
+const SHA256 = {
+  resnet18: "694f673df6520a3158624e8a89af086f59923ee4cd7436fe5bc3bc71d295ad81",
+  resnet34: "0bb82595a564991a9d424708b33f5d843f5aaed7f6c0886ff10849ff97022235",
+  resnet50: "5d061a3c593d795bfe682d9b152bafbcf550579873492def3515b46db1189888",
+};
+
 export const resnet: Record<string, Encoder> = {
-  resnet18: resnetEncoder({ layers: [2, 2, 2, 2] }, [hub("resnet18", "smp-hub/resnet18.imagenet")]),
-  resnet34: resnetEncoder({ layers: [3, 4, 6, 3] }, [hub("resnet34", "smp-hub/resnet34.imagenet")]),
-  resnet50: resnetEncoder({ layers: [3, 4, 6, 3], expansion: 4 }, [hub("resnet50", "smp-hub/resnet50.imagenet")]),
+  resnet18: resnetEncoder({ layers: [2, 2, 2, 2] }, [hub("resnet18", SHA256.resnet18, 46_807_446)]),
+  resnet34: resnetEncoder({ layers: [3, 4, 6, 3] }, [hub("resnet34", SHA256.resnet34, 87_278_522)]),
+  resnet50: resnetEncoder({ layers: [3, 4, 6, 3], expansion: 4 }, [hub("resnet50", SHA256.resnet50, 102_469_840)]),
   "resnet-test": resnetEncoder({ layers: [1, 1, 1, 1], width: 8 }),
 };
 

@@ -1,12 +1,13 @@
-/** @file `embed()`: the feature maps of an encoder for images, as float32 NCHW. */
-import type { Engine } from "./engine/index.js";
+/** @file `embed()`: the feature maps of an encoder for photos and GeoTIFFs, as float32 NCHW. */
 import { encoders } from "./catalog.js";
+import type { BandStatistics, EncoderInput, Raster } from "./contract.js";
+import type { Engine } from "./engine/index.js";
 import { readEncoderWeights, resolveEncoderWeights } from "./encoder-weights.js";
 import { SegError } from "./errors.js";
 import * as g from "./graph/functions.js";
 import type { TensorData } from "./graph/tensor.js";
-import { planPreprocessing, selectBands, toInput } from "./preprocess.js";
-import { readPhoto } from "./raster/index.js";
+import { type Preprocessing, planPreprocessing, selectBands, toInput } from "./preprocess.js";
+import { collectStatistics, MAX_PIXELS, openGeoTiff, readPhoto } from "./raster/index.js";
 import { initialise, recordScope } from "./scope.js";
 import type { StateDict } from "./weights/state.js";
 
@@ -17,11 +18,16 @@ export interface EmbedOptions {
   readonly allowPartial?: boolean;
   /** Index into the encoder's features; default the last of what decoders read. */
   readonly feature?: number;
+  /** 1-based bands to read, as many as the encoder takes; default: all of them, a single one for each. */
+  readonly bands?: readonly number[];
   readonly seed?: number;
 }
 
 export interface Embedder {
-  /** Feature map [1, C, H, W] of an RGB photo. */
+  /**
+   * Feature map [1, C, H, W] of a photo or GeoTIFF. Pixels that are not of 8 bits are stretched to 0..255 by the image's
+   * own 2nd and 98th percentiles, band by band.
+   */
   embed(path: string): Promise<TensorData>;
   dispose(): Promise<void>;
 }
@@ -36,8 +42,6 @@ export async function createEmbedder(engine: Engine, options: EmbedOptions): Pro
   }
   const slots = encoderSlots(options.encoder);
   const state = await encoderState(options, slots);
-  const photo = { bands: ["red", "green", "blue"], photo: true };
-  const preprocessing = planPreprocessing(encoder.input, photo);
   const programs = new Map<string, Promise<Awaited<ReturnType<Engine["compile"]>>>>();
   const programFor = (shape: readonly number[]) => {
     const key = shape.join("x");
@@ -52,13 +56,49 @@ export async function createEmbedder(engine: Engine, options: EmbedOptions): Pro
   };
   return {
     async embed(path) {
-      const { input } = toInput(selectBands(await readPhoto(path), preprocessing), preprocessing);
+      const image = await readImage(path);
+      const preprocessing = planFor(image, path, encoder.input, options.bands);
+      const { input } = toInput(selectBands(image, preprocessing), preprocessing);
       return (await (await programFor(input.shape)).run({ image: input })).map;
     },
     async dispose() {
       for (const program of programs.values()) await (await program).dispose();
     },
   };
+}
+
+async function readImage(path: string): Promise<Raster> {
+  if (!/\.tiff?$/i.test(path)) return readPhoto(path);
+  const scene = await openGeoTiff(path);
+  try {
+    const { width, height } = scene;
+    if (width * height > MAX_PIXELS) {
+      const reason = `${width} x ${height} pixels are more than ${MAX_PIXELS}`;
+      throw new SegError(path, reason, "cut it, e.g. with gdal_translate -srcwin");
+    }
+    return await scene.read({ x: 0, y: 0, width, height });
+  } finally {
+    await scene.close();
+  }
+}
+
+function planFor(image: Raster, path: string, input: EncoderInput, wanted?: readonly number[]): Preprocessing {
+  const names = Array.from({ length: image.bands }, (_, i) => `band ${i + 1}`);
+  const bands = wanted ?? (image.bands === 1 ? Array<number>(input.bands).fill(1) : names.map((_, i) => i + 1));
+  if (bands.length !== input.bands) {
+    const reason = `has ${bands.length} bands, the encoder takes ${input.bands}`;
+    throw new SegError(path, reason, "choose them with --bands, e.g. --bands 3,2,1");
+  }
+  const photo = image.data instanceof Uint8Array;
+  return planPreprocessing(input, { bands: names, photo, statistics: photo ? undefined : measure(image, path) }, bands);
+}
+
+function measure(image: Raster, path: string): BandStatistics {
+  const collector = collectStatistics(image.bands);
+  collector.add(image);
+  const found = collector.result();
+  if (found) return found;
+  throw new SegError(path, "holds no data", "give an image with valid pixels");
 }
 
 function encoderSlots(name: string) {

@@ -4,15 +4,16 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
-import { SegError } from "./errors.js";
-import { readJson, writeFileAtomic } from "./files.js";
+import { errorLine, SegError } from "./errors.js";
+import { readJson, readText, writeFileAtomic } from "./files.js";
 import type { RunSummary } from "./run/summary.js";
-import { packageRoot } from "./version.js";
+import { type LongCall, stoppedBy, talkTo } from "./talk.js";
+import { packageRoot, software } from "./version.js";
 
 const gridSchema = z.strictObject({
   question: z.string().describe("what the table answers"),
@@ -28,7 +29,7 @@ export const grid = (value: Grid): Grid => gridSchema.parse(value);
 /** Reads a grid from YAML, or from the default export of a module (TypeScript through tsx). */
 export async function readGrid(file: string): Promise<Grid> {
   if (!existsSync(file)) throw new SegError(file, "does not exist", "give an experiment file (.ts, .js or .yaml)");
-  const value = /\.ya?ml$/.test(file) ? parse(await readFile(file, "utf8")) : await importDefault(file);
+  const value = /\.ya?ml$/.test(file) ? parseYaml(await readText(file), file) : await importModule(file);
   const parsed = gridSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -37,6 +38,22 @@ export async function readGrid(file: string): Promise<Grid> {
     `${issue.path.join(".") || "the top"}: ${issue.message}`,
     "an experiment has question, base and vary",
   );
+}
+
+async function importModule(file: string): Promise<unknown> {
+  try {
+    return await importDefault(file);
+  } catch (error) {
+    throw new SegError(file, `cannot be loaded (${errorLine(error)})`, "mend the file", 2, { cause: error });
+  }
+}
+
+function parseYaml(text: string, file: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new SegError(file, `is no YAML (${errorLine(error)})`, "mend the file", 2, { cause: error });
+  }
 }
 
 /** The default export of a module; .ts goes through tsx, which is loaded only then. */
@@ -73,49 +90,63 @@ export interface Row {
   readonly summary: RunSummary;
 }
 
-export interface ExperimentOptions {
+export interface ExperimentOptions extends LongCall {
+  /** Folder of the runs, one a cell, and the table. */
   readonly out: string;
-  readonly signal?: AbortSignal;
-  /** Hears what happens: a cell starts, is skipped, ends. */
-  readonly say?: (line: string) => void;
+  /** Files of parts made outside the package, for every cell. */
+  readonly plugins?: readonly string[];
 }
 
-/** Runs every cell that is not done, then writes table.md and table.json into `out`. Returns the rows. */
-export async function runExperiment(
-  file: string,
-  { out, signal, say = () => undefined }: ExperimentOptions,
-): Promise<Row[]> {
+/** What an experiment found. */
+export interface Experiment {
+  readonly question: string;
+  readonly rows: readonly Row[];
+}
+
+/**
+ * Runs every cell that is not done, each as its own process, then writes table.md and table.json into `out`. Rejects with SegError for a file that is no
+ * experiment and for a cell that fails (the finished ones stay), with Stopped after `signal`.
+ */
+export async function runExperiment(file: string, options: ExperimentOptions): Promise<Experiment> {
+  const { out } = options;
+  const talk = talkTo(options);
   const plan = await readGrid(file);
   const cells = cellsOf(plan);
   await mkdir(join(out, "cells"), { recursive: true });
   const rows: Row[] = [];
   for (const [i, cell] of cells.entries()) {
     const run = join(out, cell.name);
-    if (existsSync(join(run, "summary.json"))) say(`cell ${i + 1}/${cells.length} ${cell.name}: done before`);
-    else {
-      say(`cell ${i + 1}/${cells.length} ${cell.name}`);
-      await runCell(cell, run, join(out, "cells", `${cell.name}.yaml`), signal);
-    }
+    const isDone = existsSync(join(run, "summary.json"));
+    talk.info(`cell ${i + 1}/${cells.length} ${cell.name}${isDone ? ": done before" : ""}`);
+    if (!isDone) await runCell(cell, run, options);
     const varied = Object.fromEntries(Object.keys(plan.vary).map((key) => [key, cell.options[key]]));
     rows.push({ cell: cell.name, varied, summary: (await readJson(join(run, "summary.json"))) as RunSummary });
+    await talk.breathe();
   }
-  await writeFileAtomic(
-    join(out, "table.json"),
-    `${JSON.stringify({ question: plan.question, experiment: basename(file), rows }, null, 2)}\n`,
-  );
-  await writeFileAtomic(join(out, "table.md"), markdownTable(plan.question, rows));
-  return rows;
+  const { question } = plan;
+  const table = { question, experiment: basename(file), software, rows };
+  await writeFileAtomic(join(out, "table.json"), `${JSON.stringify(table, null, 2)}\n`);
+  await writeFileAtomic(join(out, "table.md"), markdownTable(question, rows));
+  return { question, rows };
 }
 
-async function runCell(cell: Cell, run: string, configFile: string, signal?: AbortSignal): Promise<void> {
-  await writeFileAtomic(configFile, stringify(cell.options));
-  const args = [...entryPoint(), "train", configFile, "--out", run];
+async function runCell(cell: Cell, run: string, { out, signal, plugins = [] }: ExperimentOptions): Promise<void> {
+  const config = join(out, "cells", `${cell.name}.yaml`);
+  await writeFileAtomic(config, stringify(cell.options));
+  const args = [...entryPoint(), "train", config, "--out", run, ...plugins.flatMap((file) => ["--plugin", file])];
   if (existsSync(join(run, "config.yaml"))) args.push("--resume");
   const code = await new Promise<number>((done, fail) => {
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"], signal });
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
+    const stop = () => child.kill("SIGTERM"); // it saves, then ends
+    signal?.addEventListener("abort", stop, { once: true });
     child.on("error", fail);
-    child.on("exit", (status, killed) => done(killed ? 128 : (status ?? 1)));
+    child.on("exit", (status, killed) => {
+      signal?.removeEventListener("abort", stop);
+      done(killed ? 128 : (status ?? 1));
+    });
   });
+  const stopped = stoppedBy(signal);
+  if (stopped) throw stopped;
   if (code !== 0) {
     throw new SegError(
       cell.name,
@@ -126,9 +157,10 @@ async function runCell(cell: Cell, run: string, configFile: string, signal?: Abo
 }
 
 /** The command line of this very installation: compiled, or source through tsx when run from source. */
-function entryPoint(): string[] {
+export function entryPoint(): string[] {
   const here = fileURLToPath(import.meta.url);
-  if (here.endsWith(".ts")) return ["--import", "tsx", fileURLToPath(new URL("src/cli/main.ts", packageRoot))];
+  if (here.endsWith(".ts"))
+    return ["--import", import.meta.resolve("tsx"), fileURLToPath(new URL("src/cli/main.ts", packageRoot))];
   return [fileURLToPath(new URL("dist/src/cli/main.js", packageRoot))];
 }
 

@@ -4,10 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { SegError } from "./errors.js";
+import { EXIT, SegError } from "./errors.js";
 
 /** Marks temporary files of ours: `.NAME.PID-N.partial`. */
 const TEMPORARY = /^\..*\.\d+-\d+\.partial$/;
@@ -19,14 +19,21 @@ export interface AtomicFile {
   writeAt(bytes: Uint8Array, position: number): Promise<void>;
 }
 
-/** The calls that can fail while a file is made; tests put faults behind them. */
+/** The calls that can fail while files are made; tests put faults behind them. */
 export interface FileSystem {
   open(path: string, flags: string): Promise<FileHandle>;
   rename(from: string, to: string): Promise<void>;
+  /** A file, or a folder with all in it; absent is no error. */
   remove(path: string): Promise<void>;
+  makeFolder(path: string): Promise<void>;
 }
 
-const nodeFileSystem: FileSystem = { open, rename, remove: (path) => rm(path, { force: true }) };
+export const nodeFileSystem: FileSystem = {
+  open,
+  rename,
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  makeFolder: async (path) => void (await mkdir(path, { recursive: true })),
+};
 
 /** Writes a file through a temporary one in the same folder; on any failure the file that was there stays. */
 export async function withAtomicFile<T>(
@@ -38,10 +45,10 @@ export async function withAtomicFile<T>(
   try {
     const result = await fillAndFlush(temporary, fill, system);
     await system.rename(temporary, path);
-    await syncFolder(dirname(path));
+    await syncFolder(dirname(path), system);
     return result;
   } catch (error) {
-    await system.remove(temporary);
+    await system.remove(temporary).catch(() => {}); // the first fault is the one to tell; a sweep takes what stays
     throw writeFault(path, error);
   }
 }
@@ -71,9 +78,9 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number 
   }
 }
 
-const FAULTS: Readonly<Record<string, readonly [string, string]>> = {
-  ENOSPC: ["the disk is full", "free some space and run again; what was there is untouched"],
-  EDQUOT: ["the disk quota is used up", "free some space and run again; what was there is untouched"],
+const FAULTS: Readonly<Record<string, readonly [string, string, number?]>> = {
+  ENOSPC: ["the disk is full", "free some space and run again; what was there is untouched", EXIT.guard],
+  EDQUOT: ["the disk quota is used up", "free some space and run again; what was there is untouched", EXIT.guard],
   EACCES: ["may not be written", "check the permissions of its folder"],
   EPERM: ["may not be written", "check the permissions of its folder"],
   EROFS: ["lies on a read-only file system", "choose another place"],
@@ -83,10 +90,11 @@ const FAULTS: Readonly<Record<string, readonly [string, string]>> = {
   EIO: ["the disk reports an error", "check the disk; what was there is untouched"],
 };
 
-function writeFault(path: string, error: unknown): unknown {
+/** What the system said of a write, as an error that names the file; anything else stays what it is. */
+export function writeFault(path: string, error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   const known = code === undefined || error instanceof SegError ? undefined : FAULTS[code];
-  return known ? new SegError(path, known[0], known[1], 2, { cause: error }) : error;
+  return known ? new SegError(path, known[0], known[1], known[2] ?? EXIT.usage, { cause: error }) : error;
 }
 
 /** Writes text or bytes so that the file is whole or as it was before. Rejects with SegError on a full disk and the like. */
@@ -95,9 +103,16 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, system?
   return withAtomicFile(path, (file) => file.write(bytes), system);
 }
 
+/** Makes a folder and those above it; SegError where a file is in the way or it is forbidden. */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw new SegError(path, `cannot be made a folder (${cause.code})`, "choose another place", 2, { cause });
+  });
+}
+
 /** Flushes a folder's entries, so that a rename survives a power cut; file systems without it are left alone. */
-export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, "r");
+export async function syncFolder(path: string, system: FileSystem = nodeFileSystem): Promise<void> {
+  const handle = await system.open(path, "r");
   try {
     await handle.sync();
   } catch (error) {

@@ -1,9 +1,10 @@
 /** @file One process at a time in a run folder: `lock.json` made with O_EXCL, naming who holds it. A dead holder's lock is taken over. */
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { link, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { SegError } from "./errors.js";
 
 interface Holder {
@@ -22,7 +23,7 @@ export async function acquireLock(
   const path = join(folder, "lock.json");
   const mine = await writeClaim(folder);
   try {
-    for (let attempt = 0; attempt < 100; attempt++) {
+    for (let attempt = 0; attempt < 500; attempt++) {
       if (await tryLink(mine, path)) return () => rm(path, { force: true });
       await clearStale(path, folder, options.force ?? false);
     }
@@ -70,24 +71,47 @@ async function clearStale(path: string, folder: string, force: boolean): Promise
   if (holder && holder.host === hostname() && isAlive(holder)) {
     throw new SegError(
       folder,
-      `is in use by process ${holder.pid} since ${holder.started}`,
+      `is in use by process ${holder.pid} on ${holder.host} since ${holder.started}`,
       "wait for it, or choose another folder",
     );
   }
   await takeAway(path, text);
 }
 
-/** Moves a stale lock aside; if another process had renewed it meanwhile, it is put back. */
+/**
+ * Removes a stale lock. Only the one process that holds the `.breaking` folder may, and only what it still finds stale: nobody's fresh lock is
+ * taken away. A process killed in between leaves the folder, which counts for nothing after some seconds.
+ */
 async function takeAway(path: string, seen: string): Promise<void> {
-  const aside = `${path}.${process.pid}-${randomUUID()}`;
+  const breaking = `${path}.breaking`;
+  if (!(await tryMakeFolder(breaking))) return waitForBreaker(breaking);
   try {
-    await rename(path, aside);
+    const now = await readFile(path, "utf8").catch(() => undefined);
+    if (now === seen) await rm(path, { force: true });
+  } finally {
+    await rm(breaking, { recursive: true, force: true });
+  }
+}
+
+async function tryMakeFolder(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
   }
-  if ((await readFile(aside, "utf8")) !== seen) await tryLink(aside, path);
-  await rm(aside, { force: true });
+}
+
+const BREAKING_MILLISECONDS = 5000;
+
+async function waitForBreaker(breaking: string): Promise<void> {
+  const age = await stat(breaking).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs,
+    () => 0, // done in between
+  );
+  if (age > BREAKING_MILLISECONDS) await rm(breaking, { recursive: true, force: true });
+  else await setTimeout(20);
 }
 
 function parseHolder(text: string): Holder | undefined {

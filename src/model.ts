@@ -119,6 +119,10 @@ interface LevelPlan {
 function planLevels(spec: ModelSpec, encoder: Encoder, decoder: Decoder): LevelPlan {
   const own = new Map(encoder.maps.map((index) => [encoder.features[index].stride, index]));
   if (decoder.strides.every((stride) => own.has(stride) || decoder.optionalStrides.includes(stride))) {
+    if (spec.pyramid !== undefined && spec.pyramid !== "simple") {
+      const reason = `${spec.encoder} has the maps ${spec.decoder} wants, and needs no pyramid`;
+      throw new SegError(`--pyramid ${spec.pyramid}`, reason, "leave --pyramid out");
+    }
     const indices = decoder.strides.flatMap((stride) => own.get(stride) ?? []);
     const at = decoder.strides.map((stride) => indices.indexOf(own.get(stride) ?? -1));
     return { pyramid: undefined, indices, levels: (_s, maps) => at.map((i) => maps[i]) };

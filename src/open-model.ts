@@ -11,7 +11,7 @@ import { defineModel, type Model, type ModelSpec } from "./model.js";
 import { createPredictor, type Predictor } from "./predictor.js";
 import { samePreprocessing } from "./preprocess.js";
 import type { ModelCard } from "./run/card.js";
-import { readModelFile } from "./run/checkpoint.js";
+import { readModelFile } from "./run/model-file.js";
 import { readForeignModel } from "./foreign-model.js";
 import { encoders } from "./catalog.js";
 import { loraHook } from "./train/lora.js";
@@ -40,37 +40,45 @@ export interface OpenModel {
 /** Opens a run folder, model file or foreign checkpoint. Rejects with SegError when it is no model. */
 export async function openModel(path: string, options: ModelOptions = {}): Promise<OpenModel> {
   const file = modelPath(path);
-  const { card: stored, state } = await readAny(file);
+  return assembleModel({ path: file, ...(await readAny(file)), digest: () => sha256File(file) }, options);
+}
+
+/** A card and the weights it is about; `path` is what errors name. */
+export interface ModelParts extends Pick<OpenModel, "path" | "card" | "state" | "digest"> {}
+
+/** An open model from its parts. Rejects with SegError where the weights are not those the card describes. */
+export async function assembleModel(parts: ModelParts, options: ModelOptions = {}): Promise<OpenModel> {
+  const { path, state } = parts;
   const card = options.bands
-    ? { ...stored, preprocessing: samePreprocessing(stored.preprocessing, options.bands) }
-    : stored;
+    ? { ...parts.card, preprocessing: samePreprocessing(parts.card.preprocessing, options.bands) }
+    : parts.card;
   const model = defineModel(specOf(card));
-  checkState(file, model, state);
+  checkState(path, model, state);
   const engine = await createEngine(options.engine ?? "onnx", options);
   const predictor = createPredictor({ engine, model, preprocessing: card.preprocessing, constants: state });
   let digest: Promise<string> | undefined;
   return {
-    path: file,
+    path,
     card,
     model,
     state,
     engine,
     predictor,
-    digest: () => (digest ??= sha256File(file)),
+    digest: () => (digest ??= parts.digest()),
     close: () => predictor.dispose(),
   };
 }
 
-/** The model file of a run folder (best, else last), or the file itself. */
+/** The model file of a run folder (best, else last) or of a folder a model was saved into, or the file itself. */
 export function modelPath(path: string): string {
   if (!existsSync(path))
     throw new SegError(path, "does not exist", "give the run folder of seg train, or a model file");
   if (!statSync(path).isDirectory()) return path;
-  for (const kind of ["best", "last"]) {
-    const file = join(path, "checkpoints", kind, "model.safetensors");
+  for (const folder of ["checkpoints/best", "checkpoints/last", "."]) {
+    const file = join(path, folder, "model.safetensors");
     if (existsSync(file)) return file;
   }
-  throw new SegError(path, "is a folder without checkpoints", "give the run folder of seg train, or a model file");
+  throw new SegError(path, "is a folder without a model", "give the run folder of seg train, or a model file");
 }
 
 async function readAny(file: string): Promise<{ card: ModelCard; state: StateDict }> {

@@ -1,18 +1,16 @@
 /**
- * @file `predict()`: class maps of photos and GeoTIFFs. Every output is whole or absent and carries a key of what made it (input, model, parameters),
- * so that a repeated call knows what is complete.
+ * @file `predict()`: class maps of photos and GeoTIFFs. Every output is whole or absent and says what it was made from.
  */
-import { existsSync, statSync } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { basename } from "node:path";
 import { IGNORE } from "./contract.js";
-import { errorLine, SegError } from "./errors.js";
-import { sha256, sha256File } from "./files.js";
+import { EXIT, errorLine, SegError } from "./errors.js";
 import type { OpenModel } from "./open-model.js";
 import { argMaxClasses, displayImage } from "./postprocess.js";
+import { expandInputs, isComplete, isScene, keyOf, overlayOf, planOutputs } from "./predict-outputs.js";
 import {
   type BlendMode,
   type Color,
+  type GeoRaster,
   openGeoTiff,
   overlay,
   readPhoto,
@@ -32,6 +30,8 @@ export interface PredictOptions {
   /** Pixels neighbours share; default a quarter of the tile. */
   readonly overlap?: number;
   readonly blend?: BlendMode;
+  /** What a band marked as alpha is; default a mask, unless the model reads it as a band. */
+  readonly alpha?: "mask" | "band";
   /** Replace outputs of other inputs or parameters. */
   readonly force?: boolean;
 }
@@ -44,42 +44,25 @@ export interface Prediction {
   readonly error?: SegError;
 }
 
-/** Predicts every input; one that fails is reported and the rest goes on. Rejects only for faults of the options. */
+/**
+ * Predicts every input; a folder stands for the images in it. An input that fails is reported and the rest goes on.
+ * Rejects only for faults of the options.
+ */
 export async function predict(
   open: OpenModel,
   inputs: readonly string[],
   options: PredictOptions,
   talk: Talk = silent,
 ): Promise<Prediction[]> {
-  const outputs = planOutputs(inputs, options.out);
+  sceneOptions(open, options);
+  const files = expandInputs(inputs);
+  const outputs = planOutputs(files, options.out);
   const results: Prediction[] = [];
-  for (const [i, input] of inputs.entries()) {
+  for (const [i, input] of files.entries()) {
     results.push(await predictOne(open, input, outputs[i], options, talk));
     await talk.breathe();
   }
   return results;
-}
-
-const isScene = (path: string) => /\.tiff?$/i.test(path);
-const suffixOf = (input: string) => (isScene(input) ? ".tif" : ".png");
-
-/** Output of each input; two inputs never share one. */
-function planOutputs(inputs: readonly string[], out: string): string[] {
-  const toFile =
-    inputs.length === 1 && /\.(png|tiff?)$/i.test(out) && !(existsSync(out) && statSync(out).isDirectory());
-  if (toFile) {
-    if (isScene(inputs[0]) !== isScene(out))
-      throw new SegError(
-        `--out ${out}`,
-        `a ${suffixOf(inputs[0])} is written for ${inputs[0]}`,
-        "name it so, or give a folder",
-      );
-    return [out];
-  }
-  const outputs = inputs.map((input) => join(out, basename(input, extname(input)) + suffixOf(input)));
-  const twice = outputs.find((path, i) => outputs.indexOf(path) !== i);
-  if (twice) throw new SegError(twice, "two inputs would be written to it", "predict them into different folders");
-  return outputs;
 }
 
 async function predictOne(
@@ -90,75 +73,57 @@ async function predictOne(
   talk: Talk,
 ): Promise<Prediction> {
   try {
-    if (!existsSync(input)) throw new SegError(input, "does not exist", "check the path");
-    await mkdir(dirname(output), { recursive: true });
-    const key = await keyOf(open, input, options);
-    if (existsSync(output) && (await holdsKey(output, key))) return { input, output, state: "complete" };
-    if (existsSync(output) && !options.force) {
-      throw new SegError(
-        output,
-        "exists and was made from something else",
-        "choose another --out, or replace it with --force",
-      );
-    }
-    await (isScene(input) ? predictScene : predictPhoto)(open, input, output, key, options, talk);
+    const key = await keyOf(input, await parametersOf(open, input, options));
+    if (await isComplete(input, output, key, options.force === true)) return { input, output, state: "complete" };
+    if (isScene(input)) await predictScene(open, input, output, key, options, talk);
+    else await predictPhoto(open, input, output, key, talk);
     return { input, output, state: "written" };
   } catch (error) {
-    if (!(error instanceof SegError)) throw error;
-    talk.warn(errorLine(error));
+    if (!(error instanceof SegError) || error.exitCode === EXIT.guard) throw error; // a full disk stops everything
+    talk.info(`seg: ${errorLine(error)}`);
     return { input, output, state: "failed", error };
   }
 }
 
-/** Everything an output's bytes depend on. */
-async function keyOf(open: OpenModel, input: string, options: PredictOptions): Promise<string> {
-  const { preprocessing } = open.card;
-  const { tile, overlap, blend } = sceneOptions(open, options);
-  const parts = {
-    software,
-    input: await sha256File(input),
-    model: await open.digest(),
-    preprocessing,
-    engine: open.engine.name,
-  };
-  return `sam-seg:${sha256(JSON.stringify(isScene(input) ? { ...parts, tile, overlap, blend } : parts))}`;
-}
-
-/** The key stands in the last bytes of our files. */
-async function holdsKey(path: string, key: string): Promise<boolean> {
-  const file = await open(path, "r");
-  try {
-    const { size } = await file.stat();
-    for (const start of [0, Math.max(0, size - 65536)]) {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(65536), 0, 65536, start);
-      if (buffer.subarray(0, bytesRead).includes(key)) return true;
-    }
-    return false;
-  } finally {
-    await file.close();
-  }
+/** Everything but the input that an output's bytes depend on. */
+async function parametersOf(open: OpenModel, input: string, options: PredictOptions) {
+  const parts = { software, model: await open.digest(), preprocessing: open.card.preprocessing };
+  const common = { ...parts, engine: open.engine.name };
+  return isScene(input) ? { ...common, ...sceneOptions(open, options), alpha: options.alpha ?? null } : common;
 }
 
 const colorsOf = ({ card }: OpenModel): Color[] => card.classes.map(({ color }) => [color[0], color[1], color[2]]);
 
-async function predictPhoto(
-  { predictor, card, ...open }: OpenModel,
-  input: string,
-  output: string,
-  key: string,
-  _: PredictOptions,
-  talk: Talk,
-): Promise<void> {
+/** Refuses pixels the model cannot take: too few bands, or values of another kind than those it was trained on. */
+function checkPixels(file: string, bands: number, dtype: string, { card }: OpenModel): void {
+  const { stretch, bandNames, bands: read } = card.preprocessing;
+  const most = Math.max(...read) + 1;
+  if (bands < most) {
+    const reason = `has ${bands} band(s), the model reads band ${most} (${bandNames.join(", ")})`;
+    throw new SegError(file, reason, "give images with the model's bands, or name them with --bands");
+  }
+  if (dtype !== "uint8" && !stretch) {
+    const reason = `holds ${dtype} samples, the model was trained on 8-bit photos`;
+    throw new SegError(file, reason, "scale it as the training data were: gdal_translate -ot Byte -scale");
+  }
+  if (dtype === "uint8" && stretch && Math.min(...stretch.low) > 255) {
+    const reason = `holds 8-bit samples, the model was trained on values from ${Math.min(...stretch.low)} up`;
+    throw new SegError(file, reason, "give the data in the units the model was trained on");
+  }
+}
+
+async function predictPhoto(open: OpenModel, input: string, output: string, key: string, talk: Talk): Promise<void> {
   const image = await readPhoto(input, { warn: talk.warn });
-  const data = argMaxClasses(await predictor.scores(image));
+  checkPixels(input, image.bands, "uint8", open);
+  const data = argMaxClasses(await open.predictor.scores(image));
   const { valid, width, height } = image;
   const labels = { data: valid ? data.map((value, i) => (valid[i] ? value : IGNORE)) : data, width, height };
-  const colors = colorsOf({ card, predictor, ...open });
-  const shown = displayImage(image, card.preprocessing);
-  await writePng(output.replace(/\.png$/i, "-overlay.png"), overlay(shown, labels, colors));
+  const colors = colorsOf(open);
+  await writePng(overlayOf(output), overlay(displayImage(image, open.card.preprocessing), labels, colors));
   await writeIndexedPng(output, labels, colors, key);
 }
 
+/** Windows of a scene; SegError for a tile or overlap that does not do. */
 function sceneOptions({ card }: OpenModel, options: PredictOptions): SceneOptions {
   const { size, multipleOf } = card.preprocessing;
   const tile = options.tile ?? size ?? 1024;
@@ -174,6 +139,15 @@ function sceneOptions({ card }: OpenModel, options: PredictOptions): SceneOption
   return { tile, overlap, blend: options.blend ?? "cosine", classes: card.classes.length };
 }
 
+/** Opens a scene; an alpha band is a band where the model reads it: some files mark infrared so. */
+async function openScene(path: string, { card }: OpenModel, alpha: PredictOptions["alpha"]): Promise<GeoRaster> {
+  const scene = await openGeoTiff(path, { alpha });
+  const read = Math.max(...card.preprocessing.bands) + 1;
+  if (alpha !== undefined || !scene.hasAlpha || scene.bands >= read) return scene;
+  await scene.close();
+  return openGeoTiff(path, { alpha: "band" });
+}
+
 async function predictScene(
   model: OpenModel,
   input: string,
@@ -182,20 +156,23 @@ async function predictScene(
   options: PredictOptions,
   talk: Talk,
 ): Promise<void> {
-  const scene = await openGeoTiff(input);
+  const scene = await openScene(input, model, options.alpha);
   try {
+    const { width, height, grid, bands, dtype } = scene;
+    checkPixels(input, bands, dtype, model);
     const scened = sceneOptions(model, options);
-    const { card } = model;
-    const colors = new Map<number, Color>(colorsOf(model).map((color, i) => [i, color]));
-    const names = Object.fromEntries(card.classes.map(({ name }, i) => [`CLASS_${i}`, name]));
-    const metadata = { ...names, SOFTWARE: software, KEY: key };
-    const { width, height, grid } = scene;
+    const names = model.card.classes.map(({ name }) => name);
+    const metadata = {
+      ...Object.fromEntries(names.map((name, i) => [`CLASS_${i}`, name])),
+      SOFTWARE: software,
+      KEY: key,
+    };
+    const colors = new Map(colorsOf(model).map((color, i) => [i, color]));
+    const raster = { width, height, bands: 1, dtype: "uint8", grid, nodata: IGNORE, colors } as const;
     const bar = talk.progress(basename(input), countWindows(width, height, scened));
     try {
-      await writeGeoTiff(
-        output,
-        { width, height, bands: 1, dtype: "uint8", grid, nodata: IGNORE, colors, metadata },
-        (writer) => mapScene(scene, model.predictor, scened, (rows) => writer.write(rows), bar),
+      await writeGeoTiff(output, { ...raster, metadata, categories: names }, (writer) =>
+        mapScene(scene, model.predictor, scened, (rows) => writer.write(rows), bar, talk.breathe),
       );
     } finally {
       bar.end();

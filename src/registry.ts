@@ -42,5 +42,5 @@ export function unknownName(kind: string, name: string, names: readonly string[]
   const hint = names.length
     ? `did you mean ${closest(name, names)}? There are: ${names.join(", ")}`
     : "none is registered";
-  return new SegError(name, `no such ${kind}`, hint);
+  return new SegError(name === "" ? "(empty)" : name, `no such ${kind}`, hint);
 }

@@ -26,13 +26,14 @@ export function countWindows(width: number, height: number, { tile, overlap }: S
   return windowGrid(width, height, tile, overlap).windows.length;
 }
 
-/** Maps a scene; every pixel gets exactly one class. */
+/** Maps a scene; every pixel gets exactly one class. Rejects with what `breathe` rejects with, between two windows. */
 export async function mapScene(
   scene: GeoRaster,
   predictor: Predictor,
   options: SceneOptions,
   sink: RowSink,
   bar: Progress,
+  breathe: () => Promise<void> = turn,
 ): Promise<void> {
   const grid = windowGrid(scene.width, scene.height, options.tile, options.overlap);
   const band = new BlendBand(grid, scene.width, options);
@@ -45,7 +46,7 @@ export async function mapScene(
         band.add(scores, image.valid, row, column);
       }
       bar.add(1);
-      await turn();
+      await breathe();
     }
     await sink(band.take(row));
   }

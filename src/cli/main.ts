@@ -6,11 +6,14 @@
 import yargs, { type Argv } from "yargs";
 import { hideBin } from "yargs/helpers";
 import { errorLine, EXIT, SegError } from "../errors.js";
+import { Stopped } from "../talk.js";
 import { version } from "../version.js";
 import { checkArguments, type Command, type GivenArguments } from "./command.js";
+import { SIGNALS } from "./signals.js";
 
 /** [usage, summary, module]: one line a command. */
 const COMMANDS: readonly (readonly [string, string, () => Promise<{ command: Command }>])[] = [
+  ["demo", "see it work: a synthetic town, learnt and mapped in two minutes", () => import("./commands/demo.js")],
   ["train [config]", "train a model: encoder, decoder, your data", () => import("./commands/train.js")],
   ["eval", "score a model on a labelled data set", () => import("./commands/eval.js")],
   ["predict <input..>", "map photos and GeoTIFFs with a model", () => import("./commands/predict.js")],
@@ -84,10 +87,9 @@ function report(error: unknown): number {
     console.error(`seg: ${errorLine(error)}`);
     return error.exitCode;
   }
-  const signal = (error as { signal?: NodeJS.Signals }).signal;
-  if (signal) {
+  if (error instanceof Stopped) {
     console.error(`seg: ${errorLine(error)}; everything is saved, go on with --resume`);
-    return 128 + ({ SIGINT: 2, SIGTERM: 15, SIGUSR1: 10 }[signal as string] ?? 15);
+    return 128 + (SIGNALS[error.signal] ?? SIGNALS.SIGTERM);
   }
   console.error(`seg: internal error: ${errorLine(error)}; please report it (run again with --debug for the details)`);
   return EXIT.bug;

@@ -2,19 +2,20 @@
 import cliProgress from "cli-progress";
 import pc from "picocolors";
 import { errorLine } from "../errors.js";
-import { type Progress, type Talk, turn } from "../talk.js";
+import { breatheUnder, type Progress, type Talk } from "../talk.js";
 
 /** Least seconds between two plain progress lines. */
 const QUIET = 10;
 
-/** Talk for this process; colours follow NO_COLOR and the terminal. */
-export function terminalTalk(): Talk {
+/** Talk for this process; colours follow NO_COLOR and the terminal. `signal` stops the work. */
+export function terminalTalk(signal?: AbortSignal): Talk {
   const colors = pc.createColors(process.stderr.isTTY === true && process.env.NO_COLOR === undefined);
   return {
     info: (line) => console.error(line),
     warn: (line) => console.error(colors.yellow(`warning: ${errorLine(line)}`)),
     progress: (label, total) => (process.stderr.isTTY ? bar(label, total) : plainLines(label, total)),
-    breathe: turn,
+    breathe: breatheUnder(signal),
+    signal,
   };
 }
 

@@ -3,7 +3,7 @@
  * Forms: a count; `sky,road`; `sky:#87ceeb,road:#404040`; a list of names or {name, color}; {name: colour}; a file's path.
  */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import type { ClassInfo } from "../contract.js";
 import { SegError } from "../errors.js";
@@ -25,7 +25,8 @@ export async function findClasses(root: string, option: unknown): Promise<NamedC
   if (option !== null && option !== undefined) return parseClasses(option, "classes");
   for (const name of CLASS_FILES) {
     const found = await readClassFile(root, name).catch((error: unknown) => {
-      if (error instanceof SegError && error.cause !== undefined) return undefined;
+      const code = error instanceof SegError && (error.cause as NodeJS.ErrnoException | undefined)?.code;
+      if (code === "ENOENT" || code === "ENOTDIR") return undefined; // the root may be one file
       throw error;
     });
     if (found) return found;
@@ -34,7 +35,7 @@ export async function findClasses(root: string, option: unknown): Promise<NamedC
 }
 
 async function readClassFile(root: string, name: string): Promise<NamedClass[]> {
-  const path = join(root, name);
+  const path = resolve(root, name);
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new SegError(path, "cannot be read", "check the option classes", 2, { cause });
   });

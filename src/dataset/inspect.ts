@@ -1,7 +1,7 @@
 /**
  * @file A dataset at a glance: how many samples, of which sizes, how the classes are spread, and a sheet of pictures.
  */
-import type { ClassInfo, Dataset, LabelMap, Raster, Sample } from "../contract.js";
+import type { BandStatistics, ClassInfo, Dataset, LabelMap, Raster, Sample } from "../contract.js";
 import { IGNORE } from "../contract.js";
 import { SegError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
@@ -34,6 +34,8 @@ export interface Inspection {
   /** Over all splits. */
   readonly classPixels: readonly number[];
   readonly ignoredPixels: number;
+  /** Of the training split's bands; absent for 8-bit photos. */
+  readonly statistics?: BandStatistics;
   readonly warnings: readonly string[];
 }
 
@@ -59,8 +61,21 @@ export async function inspectDataset(dataset: Dataset, options: { readonly limit
     sizes: [...sizes.values()].sort((a, b) => b.count - a.count),
     classPixels: dataset.classes.map((_, i) => total(({ classPixels }) => classPixels[i])),
     ignoredPixels: total(({ ignoredPixels }) => ignoredPixels),
-    warnings: [...dataset.warnings],
+    ...(dataset.statistics && { statistics: dataset.statistics }),
+    warnings: [...dataset.warnings, ...missingClasses(dataset, splits)],
   };
+}
+
+/** Classes that a split read whole does not show: they are not learnt, or not judged. One line a set of classes. */
+function missingClasses({ name, classes }: Dataset, splits: Inspection["splits"]): string[] {
+  const where = new Map<string, string[]>();
+  for (const { name: split, classPixels, read, count } of splits) {
+    const missing = classes.filter((_, i) => classPixels[i] === 0).map((info) => info.name);
+    if (read < count || missing.length === 0) continue;
+    const words = missing.length === classes.length ? "any class" : missing.join(", ");
+    where.set(words, [...(where.get(words) ?? []), split]);
+  }
+  return [...where].map(([words, names]) => `${name}: no pixel of ${words} in ${names.join(", ")}`);
 }
 
 function spread<T>(items: readonly T[], limit: number): T[] {
@@ -83,10 +98,9 @@ const COLUMNS = 4;
 const CELL = 256;
 const GAP = 4;
 
-/** Writes a PNG of at most 16 samples with their labels laid over them, in turn from each split. Ignored pixels stay bare. */
+/** Writes a PNG of at most 16 samples with their labels laid over them, split after split. Ignored pixels stay bare. */
 export async function writeContactSheet(dataset: Dataset, path: string): Promise<void> {
-  const share = Math.ceil(MOST / Math.max(dataset.splits.length, 1));
-  const samples = dataset.splits.flatMap((split) => spread(dataset.samples(split), share)).slice(0, MOST);
+  const samples = chooseSamples(dataset);
   if (samples.length === 0)
     throw new SegError(dataset.name, "has no samples to show", "check the options of the dataset");
   const columns = Math.min(COLUMNS, samples.length);
@@ -97,6 +111,14 @@ export async function writeContactSheet(dataset: Dataset, path: string): Promise
     paste(sheet, picture, GAP + (i % columns) * (CELL + GAP), GAP + Math.floor(i / columns) * (CELL + GAP));
   }
   await writeFileAtomic(path, await encodePng(sheet));
+}
+
+/** As many of each split as fit; what a small split leaves free goes to train. */
+function chooseSamples(dataset: Dataset): Sample[] {
+  const share = Math.floor(MOST / Math.max(dataset.splits.length, 1));
+  const [first, ...others] = dataset.splits;
+  const rest = others.flatMap((split) => spread(dataset.samples(split), share));
+  return first === undefined ? [] : [...spread(dataset.samples(first), MOST - rest.length), ...rest];
 }
 
 async function drawSample(sample: Sample, dataset: Dataset): Promise<ByteImage> {

@@ -1,7 +1,8 @@
 /**
  * @file Coordinates of one reference system to another, x before y (longitude before latitude) throughout.
- * Definitions: the EPSG tables of geotiff-geokeys-to-proj4; formulas: proj4js. Datum shifts are those the tables hold.
+ * Definitions: the EPSG tables of geotiff-geokeys-to-proj4; formulas: proj4js. Datum shifts: datums.ts.
  */
+import { shiftOf, tiedToWgs84 } from "./datums.js";
 import { geoKeyNames } from "./geo-key-names.js";
 import { toProj4 } from "geotiff-geokeys-to-proj4";
 import proj4 from "proj4";
@@ -22,7 +23,8 @@ export const WGS84: ReferenceSystem = { epsg: 4326, proj4: "+proj=longlat +datum
 /** A system by its EPSG code; SegError, naming `subject`, for a code the tables lack. */
 export function systemOfEpsg(code: number, subject: string): ReferenceSystem {
   if (code === 4326) return WGS84;
-  return { epsg: code, proj4: define({ ProjectedCSTypeGeoKey: code }, subject, `EPSG:${code}`) };
+  const text = define({ ProjectedCSTypeGeoKey: code }, subject, `EPSG:${code}`);
+  return { epsg: code, proj4: /\+towgs84=/.test(text) ? text : text + shiftOf(code) };
 }
 
 /** The system of a raster, by its EPSG code or its own parameters; undefined where it states none. */
@@ -41,12 +43,31 @@ function define(keys: Record<string, unknown>, subject: string, what: string): s
   const unknown = Object.keys(errors ?? {}).length > 0;
   if (unknown)
     throw new SegError(subject, `${what} is not known here`, "reproject it, e.g. with gdalwarp -t_srs EPSG:4326");
-  return text.replace(/\+axis=\S+/, ""); // our order is x, y whatever the system's own is
+  return withPole(text.replace(/\+axis=\S+/, "")); // our order is x, y whatever the system's own is
 }
 
-/** A function from one system's coordinates to another's; undefined where they are the same system. */
-export function transformer(from: ReferenceSystem, to: ReferenceSystem): ((point: Point) => Point) | undefined {
+/** Polar stereographic systems come without the pole they are about: it is the one on the side of the true-scale parallel. */
+function withPole(text: string): string {
+  const parallel = /\+proj=stere\b/.test(text) && !/\+lat_0=/.test(text) ? /\+lat_ts=(-?[\d.]+)/.exec(text) : null;
+  return parallel ? `${text} +lat_0=${Number(parallel[1]) < 0 ? -90 : 90}` : text;
+}
+
+/**
+ * A function from one system's coordinates to another's; undefined where they are the same system. SegError, naming `subject`,
+ * where a datum is not tied to WGS 84 here: the result could be off by a hundred metres and more.
+ */
+export function transformer(
+  from: ReferenceSystem,
+  to: ReferenceSystem,
+  subject: string,
+): ((point: Point) => Point) | undefined {
   if (from.proj4 === to.proj4 || (from.epsg !== undefined && from.epsg === to.epsg)) return undefined;
+  const loose = [from, to].find((system) => !tiedToWgs84(system.proj4));
+  if (loose) {
+    const name = loose.epsg === undefined ? "its reference system" : `EPSG:${loose.epsg}`;
+    const reason = `the datum shift of ${name} is not known here, so labels in another system would lie beside their objects`;
+    throw new SegError(subject, reason, "bring labels and scene into one system, e.g. with ogr2ogr -t_srs");
+  }
   const { forward } = proj4(from.proj4, to.proj4);
   return ([x, y]) => {
     const [outX, outY] = forward([x, y]);

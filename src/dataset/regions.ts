@@ -5,7 +5,7 @@
 import { SegError } from "../errors.js";
 import { type Window, windowGrid } from "../raster/index.js";
 import { compilePattern, parsePath } from "./listing.js";
-import { holdOut, splitNamed } from "./splits.js";
+import { holdOut, holdOutShare, splitNamed } from "./splits.js";
 
 /** Options of splitting scenes; null is not given. */
 export interface RegionOptions {
@@ -121,7 +121,7 @@ function blockParts<S extends SceneSize>(
   const blocks = cut(size * windows);
   if (blocks.length === 1 && valFraction > 0) return stripParts(scenes[0], options, warnings);
   const nameOf = ({ scene, window }: (typeof blocks)[number]) => `${scene.name}@${window.x},${window.y}`;
-  const held = holdOut(blocks.map(nameOf), valFraction, splitSeed);
+  const held = holdOutShare(blocks.map(nameOf), valFraction, splitSeed);
   if (held.size > 0) warnings.push(`${held.size} of ${blocks.length} blocks of the scene(s) are held out as val`);
   return blocks.map((block) => ({ ...block, split: held.has(nameOf(block)) ? "val" : "train" }));
 }

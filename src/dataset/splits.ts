@@ -30,11 +30,29 @@ export function drawOf(name: string, seed: number): number {
  */
 export function holdOut(names: readonly string[], fraction: number, seed: number): Set<string> {
   checkFraction(fraction);
+  const drawn = inDrawnOrder(names, seed);
+  return firstOf(drawn, fraction, drawn.filter(({ draw }) => draw < fraction).length);
+}
+
+/** As `holdOut`, but exactly the share asked for, rounded: for parts whose number never changes, as the blocks of a scene. */
+export function holdOutShare(names: readonly string[], fraction: number, seed: number): Set<string> {
+  checkFraction(fraction);
+  return firstOf(inDrawnOrder(names, seed), fraction, Math.round(fraction * names.length));
+}
+
+interface Drawn {
+  readonly name: string;
+  readonly draw: number;
+}
+
+function inDrawnOrder(names: readonly string[], seed: number): Drawn[] {
   const drawn = names.map((name) => ({ name, draw: drawOf(name, seed) }));
-  drawn.sort((a, b) => a.draw - b.draw || compare(a.name, b.name));
+  return drawn.sort((a, b) => a.draw - b.draw || compare(a.name, b.name));
+}
+
+function firstOf(drawn: readonly Drawn[], fraction: number, wanted: number): Set<string> {
   if (fraction === 0 || drawn.length < 2) return new Set();
-  const below = drawn.filter(({ draw }) => draw < fraction).length;
-  const count = Math.min(Math.max(below, 1), drawn.length - 1);
+  const count = Math.min(Math.max(wanted, 1), drawn.length - 1);
   return new Set(drawn.slice(0, count).map(({ name }) => name));
 }
 

@@ -106,7 +106,7 @@ export function shapesOf(file: PolygonFile, scheme: VectorScheme, grid: Grid, sc
       "georeference it",
     );
   }
-  const project = transformer(file.system, system);
+  const project = transformer(file.system, system, scene);
   const toPixel = inverse(grid.transform, scene);
   return file.features.flatMap((feature) => {
     const label = scheme.labelOf(feature, file.path);

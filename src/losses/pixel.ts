@@ -37,6 +37,9 @@ const bce: Loss<object> = {
   },
 };
 
+/** Below what 1 - p is in float32 for any p < 1. */
+const TINY = 1e-12;
+
 const focal: Loss<{ gamma: number; alpha: number }> = {
   about: "focal loss, one sigmoid a class, mean over classes (SMP FocalLoss); alpha 0: no class prior",
   defaults: { gamma: 2, alpha: 0 },
@@ -44,7 +47,8 @@ const focal: Loss<{ gamma: number; alpha: number }> = {
     const [B, C, H, W] = input.logits.shape;
     const target = targets(input);
     const entropy = elementwiseBce(input, target);
-    const focus = g.pow(g.sub(1, g.exp(g.neg(entropy))), gamma);
+    const miss = g.maximum(g.sub(1, g.exp(g.neg(entropy))), TINY); // 0 has no gradient below a gamma of 1
+    const focus = g.pow(miss, gamma);
     const prior = alpha === 0 ? 1 : g.add(g.mul(target, 2 * alpha - 1), 1 - alpha);
     const kept = g.reshape(keptPixels(input), [B, 1, H, W]);
     const sums = g.sum(g.mul(g.mul(g.mul(focus, entropy), prior), kept), [0, 2, 3]); // [C]

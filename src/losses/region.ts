@@ -18,7 +18,7 @@ const EPSILON = 1e-7;
 const dice: Loss<RegionOptions & object> = {
   about: "1 - Dice coefficient (SMP DiceLoss)",
   defaults: { smooth: 0, logLoss: false },
-  forward: (input, options) => classMean(overlapLoss(input, 0.5, 0.5, options, 2), input),
+  forward: (input, options) => classMean(overlapLoss(input, 0.5, 0.5, options), input),
 };
 
 const jaccard: Loss<RegionOptions & object> = {
@@ -37,20 +37,14 @@ const tversky: Loss<RegionOptions & { alpha: number; beta: number; gamma: number
   },
 };
 
-/** Loss a class [C]. `factor` scales score and denominator before smoothing, as SMP's Dice does. */
-function overlapLoss(
-  input: LossInput,
-  alpha: number,
-  beta: number,
-  { smooth, logLoss }: RegionOptions,
-  factor = 1,
-): Tensor {
+/** Loss a class [C]: 1 - (tp + smooth) / (tp + alpha fp + beta fn + smooth), or minus its logarithm. */
+function overlapLoss(input: LossInput, alpha: number, beta: number, { smooth, logLoss }: RegionOptions): Tensor {
   const { p, t } = maskedPair(input);
   const overlap = g.sum(g.mul(p, t), [0, 2, 3]);
   const truth = g.sum(t, [0, 2, 3]);
   const misses = g.add(g.mul(g.sub(g.sum(p, [0, 2, 3]), overlap), alpha), g.mul(g.sub(truth, overlap), beta));
-  const scaled = (x: Tensor) => g.add(factor === 1 ? x : g.mul(x, factor), smooth);
-  const score = g.div(scaled(overlap), g.maximum(scaled(g.add(overlap, misses)), EPSILON));
+  const whole = g.add(g.add(overlap, misses), smooth);
+  const score = g.div(g.add(overlap, smooth), g.maximum(whole, EPSILON));
   const loss = logLoss ? g.neg(g.log(g.maximum(score, EPSILON))) : g.sub(1, score);
   return g.mul(loss, g.cast(g.greater(truth, 0), "float32"));
 }

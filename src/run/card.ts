@@ -34,7 +34,7 @@ export const modelCard = z.strictObject({
   tune: z.enum(["frozen", "lora", "full"]),
   lora: z.strictObject({ rank: z.number(), alpha: z.number() }).optional(),
   /** Weights that training never changes, kept once a run: file beside the checkpoint folders and its SHA-256. */
-  frozen: z.strictObject({ file: z.string(), sha256: z.string() }).optional(),
+  frozen: z.strictObject({ file: z.string().regex(/^\w[\w.-]*$/), sha256: z.string() }).optional(),
   /** Side of training crops, for models of free input size. */
   cropSize: z.number().int().positive().optional(),
   step: z.number().int().nonnegative(),

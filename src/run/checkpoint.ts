@@ -3,20 +3,34 @@
  * A kill at any moment leaves at least one that loads; a damaged one falls back to the one before.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { errorLine, SegError } from "../errors.js";
-import { readJson, sha256File, syncFolder, writeFileAtomic } from "../files.js";
-import { openSafetensors, writeSafetensors } from "../weights/safetensors.js";
+import { type FileSystem, nodeFileSystem, syncFolder, writeFault, writeFileAtomic } from "../files.js";
+import { damaged } from "../weights/reading.js";
+import { writeSafetensors } from "../weights/safetensors.js";
 import type { StateDict } from "../weights/state.js";
-import { type ModelCard, parseCard } from "./card.js";
+import type { ModelCard } from "./card.js";
+import { CARD_KEY, CHECKPOINTS, readModelFile, readWeightFile } from "./model-file.js";
+
+const count = z.number().int().nonnegative();
+
+const progressSchema = z.strictObject({
+  step: count,
+  best: z.strictObject({ step: count, score: z.number() }).nullable(),
+  validationsWithoutBest: count,
+  /** Step of the last validation: one that a signal cut short is made up for. */
+  validated: count,
+  /** Steps in a row that were not finite. */
+  notFinite: count,
+});
 
 /** What a resumed run needs beside the weights. */
-export interface Progress {
-  readonly step: number;
-  readonly best: { readonly step: number; readonly score: number } | null;
-  readonly validationsWithoutBest: number;
-}
+export type Progress = Readonly<z.infer<typeof progressSchema>>;
+
+/** Before the first step. */
+export const START: Progress = { step: 0, best: null, validationsWithoutBest: 0, validated: 0, notFinite: 0 };
 
 export interface Checkpoint {
   readonly card: ModelCard;
@@ -27,126 +41,104 @@ export interface Checkpoint {
   readonly progress: Progress;
 }
 
-const CARD_KEY = "sam-seg";
-const folderOf = (run: string) => join(run, "checkpoints");
+/** Progress travels in the optimizer's metadata, under its checksum; progress.json is for people. */
+const PROGRESS_KEY = "sam-seg.progress";
+const folderOf = (run: string) => join(run, CHECKPOINTS);
 
-/** Writes `checkpoints/<kind>`; for `last`, the one before becomes `previous`. */
-export async function saveCheckpoint(run: string, kind: "last" | "best", checkpoint: Checkpoint): Promise<void> {
+/** Writes `checkpoints/<kind>`; for `last`, the one before becomes `previous`. Rejects, with the old ones in place, where the disk fails. */
+export async function saveCheckpoint(
+  run: string,
+  kind: "last" | "best",
+  checkpoint: Checkpoint,
+  system: FileSystem = nodeFileSystem,
+): Promise<void> {
   const root = folderOf(run);
   const fresh = join(root, `.${kind}-${String(checkpoint.progress.step).padStart(9, "0")}`);
-  await rm(fresh, { recursive: true, force: true });
-  await mkdir(fresh, { recursive: true });
-  const card = JSON.stringify(checkpoint.card);
-  await writeSafetensors(join(fresh, "model.safetensors"), checkpoint.state, { [CARD_KEY]: card });
-  if (kind === "last") {
-    await writeSafetensors(join(fresh, "optimizer.safetensors"), checkpoint.optimizer, {});
+  try {
+    await system.remove(fresh);
+    await system.makeFolder(fresh);
+    await fillFolder(fresh, kind, checkpoint, system);
+    await putInPlace(root, fresh, kind, system);
+  } catch (error) {
+    await system.remove(fresh).catch(() => {}); // the first fault is the one to tell; a sweep takes what stays
+    throw writeFault(join(root, kind), error);
   }
-  await writeFileAtomic(join(fresh, "model.json"), `${JSON.stringify(checkpoint.card, null, 2)}\n`);
-  await writeFileAtomic(join(fresh, "progress.json"), `${JSON.stringify(checkpoint.progress)}\n`); // last: marks it whole
-  await putInPlace(root, fresh, kind);
 }
 
-async function putInPlace(root: string, fresh: string, kind: "last" | "best"): Promise<void> {
+async function fillFolder(
+  fresh: string,
+  kind: "last" | "best",
+  { card, state, optimizer, progress }: Checkpoint,
+  system: FileSystem,
+): Promise<void> {
+  await writeSafetensors(join(fresh, "model.safetensors"), state, { [CARD_KEY]: JSON.stringify(card) }, system);
+  if (kind === "last") {
+    const metadata = { [PROGRESS_KEY]: JSON.stringify(progress) };
+    await writeSafetensors(join(fresh, "optimizer.safetensors"), optimizer, metadata, system);
+  }
+  await writeFileAtomic(join(fresh, "model.json"), `${JSON.stringify(card, null, 2)}\n`, system);
+  await writeFileAtomic(join(fresh, "progress.json"), `${JSON.stringify(progress)}\n`, system);
+}
+
+/** The one before is removed only when the new one stands in its place. */
+async function putInPlace(root: string, fresh: string, kind: "last" | "best", system: FileSystem): Promise<void> {
   const target = join(root, kind);
-  const old = kind === "last" ? join(root, "previous") : join(root, ".old-best");
-  await rm(old, { recursive: true, force: true });
-  if (existsSync(target)) await rename(target, old);
-  await rename(fresh, target);
-  await syncFolder(root);
-  if (kind === "best") await rm(old, { recursive: true, force: true });
+  const old = join(root, `.old-${kind}`);
+  await system.remove(old);
+  if (existsSync(target)) await system.rename(target, old);
+  await system.rename(fresh, target);
+  await syncFolder(root, system);
+  if (kind === "best") return system.remove(old);
+  await system.remove(join(root, "previous"));
+  if (existsSync(old)) await system.rename(old, join(root, "previous"));
 }
 
-/** The newest whole checkpoint to resume from, or undefined; `warn` hears of damaged ones. */
+/**
+ * The newest whole checkpoint to resume from, undefined where none was ever written; `warn` hears of damaged ones.
+ * Rejects with SegError when all are damaged.
+ */
 export async function loadLatest(run: string, warn: (line: string) => void): Promise<Checkpoint | undefined> {
-  const root = folderOf(run);
-  if (!existsSync(root)) return undefined;
-  const names = (await readdir(root)).filter((name) => /^(last|previous|\.last-\d+)$/.test(name));
-  const whole = names.filter((name) => existsSync(join(root, name, "progress.json")));
-  const steps = await Promise.all(whole.map((name) => stepOf(join(root, name), warn)));
-  const order = whole.map((name, i) => ({ name, step: steps[i] })).sort((a, b) => b.step - a.step);
-  for (const { name } of order) {
+  const kinds = ["last", "previous"].filter((kind) => existsSync(join(folderOf(run), kind)));
+  for (const [i, kind] of kinds.entries()) {
     try {
-      return await readCheckpoint(join(root, name));
+      return await readCheckpoint(join(folderOf(run), kind));
     } catch (error) {
       if (!(error instanceof SegError)) throw error;
+      if (i === kinds.length - 1) {
+        throw new SegError(run, `has no checkpoint to go on from (${errorLine(error)})`, "start a new run");
+      }
       warn(`${errorLine(error)} (going back to the checkpoint before)`);
     }
   }
   return undefined;
 }
 
-async function stepOf(folder: string, warn: (line: string) => void): Promise<number> {
+async function readCheckpoint(folder: string): Promise<Checkpoint> {
+  const { card, state } = await readModelFile(join(folder, "model.safetensors"), { checked: true });
+  const path = join(folder, "optimizer.safetensors");
+  const { metadata, state: optimizer } = await readWeightFile(path, { checked: true });
+  return { card, state, optimizer, progress: parseProgress(metadata[PROGRESS_KEY], path) };
+}
+
+function parseProgress(text: string | undefined, path: string): Progress {
   try {
-    return ((await readJson(join(folder, "progress.json"))) as Progress).step;
+    return progressSchema.parse(JSON.parse(text ?? ""));
   } catch (error) {
-    if (!(error instanceof SegError)) throw error;
-    warn(errorLine(error));
-    return -1;
+    throw damaged(path, "does not say how far the run was", error);
   }
 }
 
-async function readCheckpoint(folder: string): Promise<Checkpoint> {
-  const { card, state } = await readModelFile(join(folder, "model.safetensors"));
-  const optimizer = await readAll(join(folder, "optimizer.safetensors"));
-  const progress = (await readJson(join(folder, "progress.json"))) as Progress;
-  return { card, state, optimizer, progress };
-}
-
-/** Removes what a killed save left behind. */
+/** Puts back what a killed save had moved aside, and removes what it left behind. */
 export async function sweepCheckpoints(run: string): Promise<void> {
   const root = folderOf(run);
   if (!existsSync(root)) return;
-  const stale = (await readdir(root)).filter((name) => /^\.(last|best)-\d+$|^\.old-best$/.test(name));
-  if (!existsSync(join(root, "best")) && existsSync(join(root, ".old-best"))) {
-    await rename(join(root, ".old-best"), join(root, "best"));
+  for (const kind of ["last", "best"]) {
+    const [target, old] = [join(root, kind), join(root, `.old-${kind}`)];
+    if (existsSync(old) && !existsSync(target)) await rename(old, target);
+    if (existsSync(old) && kind === "last" && !existsSync(join(root, "previous"))) {
+      await rename(old, join(root, "previous"));
+    }
   }
+  const stale = (await readdir(root)).filter((name) => /^\.(last|best)-\d+$|^\.old-(last|best)$/.test(name));
   for (const name of stale) await rm(join(root, name), { recursive: true, force: true });
-}
-
-/** A model file with its card; frozen weights kept elsewhere in the run are joined in. */
-export async function readModelFile(path: string): Promise<{ card: ModelCard; state: StateDict }> {
-  const file = await openSafetensors(path);
-  const text = file.metadata[CARD_KEY];
-  await file.close();
-  if (text === undefined) {
-    throw new SegError(
-      path,
-      "has no sam-seg model card",
-      "put a YAML file of the same name beside it (docs/models.md), or give a run folder",
-    );
-  }
-  const card = parseCard(text, path);
-  const state = await readAll(path);
-  if (!card.frozen) return { card, state };
-  const frozenPath = join(path, "..", "..", card.frozen.file);
-  if (!existsSync(frozenPath)) {
-    throw new SegError(
-      path,
-      `its frozen weights ${card.frozen.file} are not beside it`,
-      "keep the run folder together, or use seg export",
-    );
-  }
-  for (const [name, value] of await readAll(frozenPath)) state.set(name, value);
-  return { card, state };
-}
-
-/** Writes the weights training never changes once; returns what the card says of them. */
-export async function saveFrozen(run: string, state: StateDict): Promise<{ file: string; sha256: string }> {
-  const file = "frozen.safetensors";
-  const path = join(folderOf(run), file);
-  await mkdir(folderOf(run), { recursive: true });
-  await writeSafetensors(path, state, {});
-  return { file, sha256: await sha256File(path) };
-}
-
-/** Every tensor of a safetensors file. */
-export async function readAll(path: string): Promise<StateDict> {
-  const file = await openSafetensors(path);
-  try {
-    const state: StateDict = new Map();
-    for (const name of file.names()) state.set(name, await file.read(name));
-    return state;
-  } finally {
-    await file.close();
-  }
 }

@@ -1,20 +1,37 @@
 /** @file metrics.jsonl: one JSON object a line, appended while a run goes on, cut back when it resumes. */
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { writeFileAtomic } from "../files.js";
+import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, readFileSync } from "node:fs";
+import { z } from "zod";
+import { writeFault, writeFileAtomic } from "../files.js";
+import type { MetricsEvent } from "../talk.js";
 
 /** One line; `step` is the optimizer step it belongs to. */
-export interface MetricsRow {
-  readonly event: "step" | "validation";
-  readonly step: number;
-  readonly epoch: number;
-  readonly [key: string]: unknown;
-}
+export type MetricsRow = MetricsEvent;
+
+const count = z.number().int().nonnegative();
+const rowSchema = z.looseObject({ event: z.enum(["step", "validation"]), step: count, epoch: count });
 
 export function appendMetrics(path: string, row: MetricsRow): void {
-  appendFileSync(path, `${JSON.stringify(row)}\n`);
+  try {
+    appendFileSync(path, `${JSON.stringify(row)}\n`);
+  } catch (error) {
+    throw writeFault(path, error);
+  }
 }
 
-/** All whole lines; a torn last line (a kill while writing) is left out. */
+/** Flushes what was appended, so that a checkpoint is never ahead of its log after a power cut. */
+export function syncMetrics(path: string): void {
+  if (!existsSync(path)) return;
+  const file = openSync(path, "r+");
+  try {
+    fsyncSync(file);
+  } catch (error) {
+    throw writeFault(path, error);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** All whole rows; a torn last line (a kill while writing) is left out, as is anything that is no row. */
 export function readMetrics(path: string): MetricsRow[] {
   if (!existsSync(path)) return [];
   const lines = readFileSync(path, "utf8").split("\n");
@@ -24,15 +41,19 @@ export function readMetrics(path: string): MetricsRow[] {
 
 function parseRow(line: string): MetricsRow[] {
   try {
-    return [JSON.parse(line) as MetricsRow];
+    const parsed = rowSchema.safeParse(JSON.parse(line));
+    return parsed.success ? [parsed.data] : [];
   } catch (error) {
     if (error instanceof SyntaxError) return []; // a line torn by a kill and then appended to
     throw error;
   }
 }
 
-/** Drops every line after `step`, so that a resumed run logs each step once. */
-export async function cutMetrics(path: string, step: number): Promise<void> {
-  const rows = readMetrics(path).filter((row) => row.step <= step);
+/** Drops every line after a checkpoint's step, and of validations after its last one: a resumed run logs each once. */
+export async function cutMetrics(
+  path: string,
+  at: { readonly step: number; readonly validated: number },
+): Promise<void> {
+  const rows = readMetrics(path).filter(({ event, step }) => step <= (event === "validation" ? at.validated : at.step));
   await writeFileAtomic(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
 }

@@ -1,9 +1,11 @@
 /**
  * @file Training on cached embeddings of a frozen encoder: every image and view goes through the encoder once, then only the decoder runs.
  */
+import { mkdir, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Sample } from "../contract.js";
 import { dihedral, swapsSides } from "../data/dihedral.js";
+import { EXIT, SegError } from "../errors.js";
 import { decodeSample } from "../data/batch.js";
 import type { Decoded } from "../data/memory.js";
 import type { Draw } from "../data/order.js";
@@ -13,7 +15,7 @@ import type { Predictor } from "../predictor.js";
 import { toInput, toLabels } from "../preprocess.js";
 import { generator } from "../random.js";
 import type { Talk } from "../talk.js";
-import { type EmbeddingCache, type EmbeddingKey, embeddingCache, weightsDigest } from "./embeddings.js";
+import { type EmbeddingKey, embeddingCache, weightsDigest } from "./embeddings.js";
 import type { RunPlan } from "./plan.js";
 import type { StepInput } from "./session.js";
 
@@ -32,7 +34,8 @@ export function cachedMaps(
   engine: string,
   talk: Talk,
 ): CachedMaps {
-  const cache = embeddingCache(plan.config.cache ?? join(dirname(plan.config.out), ".embeddings"), talk.warn);
+  const folder = plan.config.cache ?? join(dirname(plan.config.out), ".embeddings");
+  const cache = embeddingCache(folder, talk.warn);
   const weights = weightsDigest(frozen);
   const keyOf = async (sample: Sample, view: number): Promise<EmbeddingKey> => ({
     image: await sample.contentHash(),
@@ -54,32 +57,43 @@ export function cachedMaps(
       const key = await keyOf(sample, view);
       return (await cache.read(key)) ?? compute(sample, key);
     },
-    fill: (samples, views) => fillCache(samples, views, cache, keyOf, compute, talk),
+    async fill(samples, views) {
+      const missing: { sample: Sample; key: EmbeddingKey }[] = [];
+      for (const sample of samples) {
+        for (let view = 0; view < views; view++) {
+          const key = await keyOf(sample, view);
+          if (!cache.has(key)) missing.push({ sample, key });
+        }
+      }
+      if (missing.length === 0) return;
+      await announce(plan, missing.length, folder, talk);
+      const bar = talk.progress("embeddings", missing.length);
+      try {
+        for (const { sample, key } of missing) {
+          await compute(sample, key);
+          bar.add(1);
+          await talk.breathe();
+        }
+      } finally {
+        bar.end();
+      }
+    },
   };
 }
 
-async function fillCache(
-  samples: readonly Sample[],
-  views: number,
-  cache: EmbeddingCache,
-  keyOf: (sample: Sample, view: number) => Promise<EmbeddingKey>,
-  compute: (sample: Sample, key: EmbeddingKey) => Promise<unknown>,
-  talk: Talk,
-): Promise<void> {
-  const bar = talk.progress("embeddings", samples.length * views);
-  try {
-    for (const sample of samples) {
-      for (let view = 0; view < views; view++) {
-        const key = await keyOf(sample, view);
-        if (!cache.has(key)) await compute(sample, key);
-        bar.add(1);
-        await talk.breathe();
-      }
-    }
-  } finally {
-    bar.end();
-  }
+/** Says what will be written before the first image; rejects with SegError (exit 4) where the disk has no room for it. */
+async function announce(plan: RunPlan, count: number, folder: string, talk: Talk): Promise<void> {
+  const each = embeddingBytes(plan);
+  talk.info(`embeddings: ${count} to compute, ${inWords(each)} each, ${inWords(count * each)} in ${folder}`);
+  await mkdir(folder, { recursive: true });
+  const { bavail, bsize } = await statfs(folder);
+  if (count * each <= bavail * bsize) return;
+  const reason = `has ${inWords(bavail * bsize)} free, the embeddings take ${inWords(count * each)}`;
+  throw new SegError(folder, reason, "choose another --cache, fewer --views, or --pyramid simple", EXIT.guard);
 }
+
+const inWords = (bytes: number) =>
+  bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MB` : `${(bytes / 2 ** 30).toFixed(1)} GB`;
 
 /** A dihedral view of a decoded sample. */
 function viewOf({ image, labels }: Decoded, view: number): Decoded {
@@ -132,7 +146,7 @@ function concatLabels(parts: readonly Int32Array[]): Int32Array {
 }
 
 /** Bytes an embedding of one image takes on disk. */
-export function embeddingBytes(plan: RunPlan): number {
+function embeddingBytes(plan: RunPlan): number {
   const side = plan.preprocessing.size ?? 0;
   return plan.model.cachedShapes(side, side).reduce((sum, shape) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
 }

@@ -9,6 +9,8 @@ import { SegError } from "../errors.js";
 import { sha256 } from "../files.js";
 import type { TensorData } from "../graph/tensor.js";
 import type { Preprocessing } from "../preprocess.js";
+import { CHECKSUMS } from "../weights/checksums.js";
+import { damaged } from "../weights/reading.js";
 import { openSafetensors, writeSafetensors } from "../weights/safetensors.js";
 
 /** Raised whenever preprocessing or the encoder's arithmetic changes what an embedding is. */
@@ -27,6 +29,8 @@ export interface EmbeddingKey {
 
 export interface EmbeddingCache {
   readonly folder: string;
+  /** File a key's maps are kept in. */
+  pathOf(key: EmbeddingKey): string;
   has(key: EmbeddingKey): boolean;
   /** The maps in the key's order; undefined when absent or damaged (`warn` says so). */
   read(key: EmbeddingKey): Promise<TensorData[] | undefined>;
@@ -41,6 +45,7 @@ export function embeddingCache(folder: string, warn: (line: string) => void): Em
   };
   return {
     folder,
+    pathOf,
     has: (key) => existsSync(pathOf(key)),
     async read(key) {
       const path = pathOf(key);
@@ -68,6 +73,7 @@ export function embeddingCache(folder: string, warn: (line: string) => void): Em
 async function readMaps(path: string, features: readonly string[]): Promise<TensorData[]> {
   const file = await openSafetensors(path);
   try {
+    if (file.metadata[CHECKSUMS] === undefined) throw damaged(path, "has lost its checksums");
     const maps: TensorData[] = [];
     for (const name of features) maps.push(await file.read(name));
     return maps;

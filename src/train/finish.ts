@@ -3,13 +3,14 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Engine } from "../engine/index.js";
+import { SegError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
 import { type Confusion, confusionRows, CONVENTION, scoresOf } from "../metrics.js";
 import { countParameters } from "../model.js";
 import { createPredictor } from "../predictor.js";
 import { displayImage } from "../postprocess.js";
 import { overlay, writePng } from "../raster/index.js";
-import { readModelFile } from "../run/checkpoint.js";
+import { readModelFile } from "../run/model-file.js";
 import type { RunSummary } from "../run/summary.js";
 import type { Talk } from "../talk.js";
 import { software } from "../version.js";
@@ -44,7 +45,7 @@ export async function finishRun(run: FinishedRun): Promise<RunSummary> {
 
 async function scoreBest({ plan, folder, engine, talk }: FinishedRun, items: ValidationItem[]): Promise<Confusion> {
   const path = join(folder, "checkpoints", "best", "model.safetensors");
-  if (!existsSync(path)) throw new Error("internal: a validated run has no best checkpoint");
+  if (!existsSync(path)) throw new SegError(path, "is gone, so the run has no model", "start a new run");
   const { state } = await readModelFile(path);
   const predictor: Scorer & { dispose(): Promise<void> } = createPredictor({
     engine,

@@ -1,56 +1,56 @@
 /**
  * @file `train()`: plans a run, prepares its folder and data, trains, and writes what a reader of the run wants to see.
  */
+import { isDeepStrictEqual } from "node:util";
 import { createEngine, type Engine } from "../engine/index.js";
-import { parseTrainConfig, type TrainConfig, type TrainOptions } from "../config.js";
+import { parseTrainConfig, type TrainOptions } from "../config.js";
 import { batcher } from "../data/batch.js";
 import { parseLoss } from "../loss-sum.js";
 import { schedule } from "../optim/index.js";
 import { createPredictor } from "../predictor.js";
 import { writeRunReport } from "../report/run-report.js";
-import { loadLatest, type Progress, saveCheckpoint, saveFrozen, sweepCheckpoints } from "../run/checkpoint.js";
+import type { ModelCard } from "../run/card.js";
+import { loadLatest, type Progress, START, saveCheckpoint, sweepCheckpoints } from "../run/checkpoint.js";
 import { openRun, type RunFolder } from "../run/folder.js";
 import { cutMetrics } from "../run/metrics-log.js";
+import { saveFrozen } from "../run/model-file.js";
 import type { RunSummary } from "../run/summary.js";
-import { errorLine } from "../errors.js";
-import { silent, type Talk } from "../talk.js";
+import { errorLine, SegError } from "../errors.js";
+import { silent, Stopped, type Talk } from "../talk.js";
 import type { StateDict } from "../weights/state.js";
 import { cachedBatcher, cachedMaps } from "./cached.js";
 import { classWeights } from "./class-weights.js";
-import { type LoopParts, saveLast, Stopped, trainLoop } from "./loop.js";
+import { type LoopParts, saveLast, trainLoop } from "./loop.js";
 import { planRun, type RunPlan } from "./plan.js";
 import { createSession, type Session } from "./session.js";
 import { finishRun } from "./finish.js";
 import { type Scorer, validate } from "./validate.js";
-import { cardOf, initialWeights, splitWeights } from "./weights.js";
+import { cardOf, initialWeights, splitWeights, type StartingModel } from "./weights.js";
 
 export { openDataset, planRun, type RunPlan, type Tune } from "./plan.js";
-export { Stopped } from "./loop.js";
-
-const START: Progress = { step: 0, best: null, validationsWithoutBest: 0 };
+export type { StartingModel } from "./weights.js";
 
 /**
  * Trains a model and writes its run folder. Rejects with SegError for anything the user can mend (before the first step where possible), with
- * `Stopped` after a signal, when everything is saved.
+ * `Stopped` when the talk's signal was aborted and everything is saved. `from`: weights to start from instead of the encoder's published ones.
  */
-export async function train(options: TrainOptions, talk: Talk = silent): Promise<RunSummary> {
+export async function train(options: TrainOptions, talk: Talk = silent, from?: StartingModel): Promise<RunSummary> {
   const config = parseTrainConfig(options);
-  const plan = await planRun(config);
+  const plan = await planRun(config, from?.card);
   for (const line of plan.warnings) talk.warn(line);
   const { device, threads, precision } = config;
   const engine = await createEngine(config.engine, { device, threads, precision });
   const folder = await openRun(config, engine.description);
-  const signals = watchSignals();
   try {
     await folder.status("running", "started");
-    const summary = await trainIn(folder, plan, engine, talk, signals.seen);
+    const summary = await trainIn(folder, plan, engine, talk, from);
     await folder.status("done", "finished");
     return summary;
   } catch (error) {
-    if (!(error instanceof Stopped)) await folder.status("failed", errorLine(error));
+    const state = error instanceof Stopped ? "stopped" : "failed";
+    await folder.status(state, errorLine(error)).catch(() => {}); // the error itself is the one to tell
     throw error;
   } finally {
-    signals.dispose();
     await folder.release();
   }
 }
@@ -60,11 +60,11 @@ async function trainIn(
   plan: RunPlan,
   engine: Engine,
   talk: Talk,
-  signal: LoopParts["signal"],
+  from?: StartingModel,
 ): Promise<RunSummary> {
   const began = Date.now();
-  const resumed = await resumePoint(folder, plan.config, talk);
-  const state = resumed?.state ?? (await initialWeights(plan));
+  const resumed = await resumePoint(folder, plan, talk);
+  const state = resumed?.state ?? (await initialWeights(plan, from));
   const weights = splitWeights(plan.model, plan.tune, state);
   const frozen = resumed
     ? resumed.card.frozen
@@ -91,7 +91,6 @@ async function trainIn(
       session,
       folder,
       talk,
-      signal,
       schedule: schedule({
         ...plan.config,
         name: plan.config.schedule,
@@ -133,12 +132,22 @@ function saveFinal({ folder, card, session }: LoopParts, progress: Progress): Pr
   });
 }
 
-async function resumePoint(folder: RunFolder, config: TrainConfig, talk: Talk) {
+async function resumePoint(folder: RunFolder, plan: RunPlan, talk: Talk) {
   await sweepCheckpoints(folder.path);
-  const checkpoint = config.resume ? await loadLatest(folder.path, talk.warn) : undefined;
+  const checkpoint = plan.config.resume ? await loadLatest(folder.path, talk.warn) : undefined;
+  if (checkpoint) refuseOther(folder.path, checkpoint.card, cardOf(plan, 0));
   if (checkpoint) talk.info(`resumed at step ${checkpoint.progress.step}`);
-  await cutMetrics(folder.metrics, checkpoint?.progress.step ?? 0);
+  await cutMetrics(folder.metrics, checkpoint?.progress ?? START);
   return checkpoint;
+}
+
+/** The data may have changed since the run was started: then it is another run. */
+function refuseOther(run: string, before: ModelCard, now: ModelCard): void {
+  const facts: readonly (keyof ModelCard)[] = ["classes", "preprocessing", "head", "cropSize", "tune"];
+  const stored = JSON.parse(JSON.stringify(now)) as ModelCard; // without fields that are undefined, as it was written
+  const changed = facts.find((fact) => !isDeepStrictEqual(before[fact], stored[fact]));
+  if (!changed) return;
+  throw new SegError(run, `its ${changed} are no longer what the data give`, "restore the data, or start a new run");
 }
 
 function inputSide({ preprocessing, cropSize }: RunPlan): number {
@@ -189,23 +198,6 @@ async function dataOf(
     async dispose() {
       await encoder.dispose();
       await predictor.dispose();
-    },
-  };
-}
-
-/** Remembers the first SIGINT, SIGTERM or SIGUSR1; a second one ends the process at once. */
-function watchSignals() {
-  let first: NodeJS.Signals | undefined;
-  const names: NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGUSR1"];
-  const handler = (signal: NodeJS.Signals) => {
-    if (first) process.exit(128 + (signal === "SIGINT" ? 2 : 15));
-    first = signal;
-  };
-  for (const name of names) process.on(name, handler);
-  return {
-    seen: () => first,
-    dispose: () => {
-      for (const name of names) process.off(name, handler);
     },
   };
 }

@@ -5,21 +5,14 @@ import { EXIT, SegError } from "../errors.js";
 import { CONVENTION, type Confusion, scoresOf } from "../metrics.js";
 import type { Schedule } from "../optim/index.js";
 import { type Progress as RunProgress, saveCheckpoint } from "../run/checkpoint.js";
-import { appendMetrics } from "../run/metrics-log.js";
+import { appendMetrics, type MetricsRow, readMetrics, syncMetrics } from "../run/metrics-log.js";
 import type { RunFolder } from "../run/folder.js";
-import type { Talk } from "../talk.js";
+import { Stopped, type Talk } from "../talk.js";
 import type { ModelCard } from "../run/card.js";
 import type { StateDict } from "../weights/state.js";
 import { draws } from "../data/order.js";
 import type { RunPlan } from "./plan.js";
 import type { Session, StepInput } from "./session.js";
-
-/** Thrown at a step boundary after a signal, when everything is saved. */
-export class Stopped extends Error {
-  constructor(readonly signal: NodeJS.Signals) {
-    super(`stopped by ${signal}`);
-  }
-}
 
 export interface LoopParts {
   readonly plan: RunPlan;
@@ -30,8 +23,6 @@ export interface LoopParts {
   readonly makeBatch: (wanted: ReturnType<typeof draws>) => Promise<StepInput & { readonly ids: readonly string[] }>;
   readonly validate: () => Promise<Confusion>;
   readonly card: (step: number) => ModelCard;
-  /** A signal the process got, if any. */
-  readonly signal: () => NodeJS.Signals | undefined;
   readonly start: RunProgress;
 }
 
@@ -43,37 +34,45 @@ export interface LoopResult {
 /** Steps in a row that may be not finite before the run ends. */
 const PATIENCE_FOR_NAN = 3;
 
-/** Trains from `start` to the last step. */
+/** Trains from `start` to the last step. Rejects with `Stopped`, everything saved, when the talk's signal is aborted. */
 export async function trainLoop(parts: LoopParts): Promise<LoopResult> {
   const { plan, talk, folder } = parts;
-  const { config } = plan;
-  const every = config.validateEvery ?? plan.stepsPerEpoch;
-  const saveEvery = config.saveEvery ?? every;
-  const seconds: number[] = [];
   let progress = parts.start;
-  let notFinite = 0;
   const bar = talk.progress("training", plan.steps);
   bar.add(progress.step);
   try {
-    while (progress.step < plan.steps && !patienceIsOver(progress, config.patience)) {
-      const step = progress.step + 1;
-      const outcome = await oneStep(parts, step);
-      seconds.push(outcome.seconds);
-      notFinite = outcome.finite ? 0 : notFinite + 1;
-      progress = { ...progress, step };
+    progress = await validateIfDue(parts, progress); // one that a signal cut short
+    while (progress.step < plan.steps && !patienceIsOver(progress, plan.config.patience)) {
+      const outcome = await oneStep(parts, progress.step + 1);
+      progress = { ...progress, step: progress.step + 1, notFinite: outcome.finite ? 0 : progress.notFinite + 1 };
       bar.add(1, `loss ${outcome.loss.toFixed(4)}`);
-      if (notFinite >= PATIENCE_FOR_NAN) await stopForNan(parts, progress, outcome.ids);
-      const last = step === plan.steps;
-      if (plan.validation.length && (step % every === 0 || last)) progress = await validation(parts, progress);
-      if (step % saveEvery === 0 || last || patienceIsOver(progress, config.patience)) await saveLast(parts, progress);
+      if (progress.notFinite >= PATIENCE_FOR_NAN) await stopForNan(parts, progress, outcome.ids);
+      progress = await validateIfDue(parts, progress);
+      if (isSaveDue(parts, progress)) await saveLast(parts, progress);
       await talk.breathe();
-      await stopOnSignal(parts, progress);
     }
+  } catch (error) {
+    if (error instanceof Stopped) await saveLast(parts, progress);
+    throw error;
   } finally {
     bar.end();
   }
   await folder.status("running", "trained");
-  return { progress, secondsPerStep: median(seconds) };
+  return { progress, secondsPerStep: median(stepSeconds(folder.metrics)) };
+}
+
+const validationsEvery = ({ config, stepsPerEpoch }: RunPlan) => config.validateEvery ?? stepsPerEpoch;
+
+async function validateIfDue(parts: LoopParts, progress: RunProgress): Promise<RunProgress> {
+  const { plan } = parts;
+  const { step, validated } = progress;
+  const isDue = step > validated && (step % validationsEvery(plan) === 0 || step === plan.steps);
+  return isDue && plan.validation.length ? validation(parts, progress) : progress;
+}
+
+function isSaveDue({ plan }: LoopParts, progress: RunProgress): boolean {
+  const every = plan.config.saveEvery ?? validationsEvery(plan);
+  return progress.step % every === 0 || progress.step === plan.steps || patienceIsOver(progress, plan.config.patience);
 }
 
 const patienceIsOver = (progress: RunProgress, patience: number | undefined) =>
@@ -101,8 +100,13 @@ async function oneStep({ plan, session, schedule, makeBatch, folder, talk }: Loo
     norm: finite ? norm : null,
     lr: rate.lr,
   } as const;
-  appendMetrics(folder.metrics, { ...row, seconds: round(seconds, 4) });
-  return { loss, finite, seconds, ids };
+  record(folder, talk, { ...row, seconds: round(seconds, 4) });
+  return { loss, finite, ids };
+}
+
+function record(folder: RunFolder, talk: Talk, row: MetricsRow): void {
+  appendMetrics(folder.metrics, row);
+  talk.row?.(row);
 }
 
 async function stopForNan(parts: LoopParts, progress: RunProgress, ids: readonly string[]): Promise<never> {
@@ -124,7 +128,7 @@ async function validation(parts: LoopParts, progress: RunProgress): Promise<RunP
     (step * parts.plan.config.batchSize * parts.plan.config.accumulate) / parts.plan.train.length,
   );
   const { mIoU, iou, pixelAccuracy, meanF1 } = scores;
-  appendMetrics(parts.folder.metrics, {
+  record(parts.folder, parts.talk, {
     event: "validation",
     step,
     epoch,
@@ -137,8 +141,8 @@ async function validation(parts: LoopParts, progress: RunProgress): Promise<RunP
   parts.talk.info(
     `step ${step}/${parts.plan.steps}: mIoU ${format(mIoU)}, pixel accuracy ${format(pixelAccuracy)}${isBest ? " (best)" : ""}`,
   );
-  if (!isBest) return { ...progress, validationsWithoutBest: progress.validationsWithoutBest + 1 };
-  const next = { step, best: { step, score }, validationsWithoutBest: 0 };
+  if (!isBest) return { ...progress, validated: step, validationsWithoutBest: progress.validationsWithoutBest + 1 };
+  const next = { ...progress, validated: step, best: { step, score }, validationsWithoutBest: 0 };
   await saveCheckpoint(parts.folder.path, "best", checkpointOf(parts, next, parts.session.current()));
   return next;
 }
@@ -148,6 +152,7 @@ const format = (value: number | null) => (value === null ? "-" : value.toFixed(4
 /** Saves everything a resumed run needs. */
 export async function saveLast(parts: LoopParts, progress: RunProgress): Promise<void> {
   const { trained, buffers } = parts.session.weights;
+  syncMetrics(parts.folder.metrics);
   await saveCheckpoint(parts.folder.path, "last", checkpointOf(parts, progress, new Map([...trained, ...buffers])));
 }
 
@@ -155,13 +160,9 @@ function checkpointOf(parts: LoopParts, progress: RunProgress, state: StateDict)
   return { card: parts.card(progress.step), state, optimizer: parts.session.optimizer, progress };
 }
 
-async function stopOnSignal(parts: LoopParts, progress: RunProgress): Promise<void> {
-  const signal = parts.signal();
-  if (!signal) return;
-  await saveLast(parts, progress);
-  await parts.folder.status("stopped", `${signal} at step ${progress.step}`);
-  throw new Stopped(signal);
-}
+/** Of the whole run, also where it was resumed. */
+const stepSeconds = (path: string) =>
+  readMetrics(path).flatMap(({ event, seconds }) => (event === "step" && typeof seconds === "number" ? [seconds] : []));
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -8,8 +8,10 @@ import type { Dataset, Sample } from "../contract.js";
 import { leaks } from "../dataset/index.js";
 import { resolveEncoderWeights } from "../encoder-weights.js";
 import { SegError } from "../errors.js";
+import { parseLoss } from "../loss-sum.js";
 import { defineModel, type Model } from "../model.js";
 import { type Preprocessing, planPreprocessing } from "../preprocess.js";
+import type { ModelCard } from "../run/card.js";
 import { loraHook } from "./lora.js";
 
 export type Tune = "frozen" | "lora" | "full";
@@ -34,13 +36,23 @@ export interface RunPlan {
   readonly warnings: readonly string[];
 }
 
-/** Opens the data and decides everything; nothing is written. */
-export async function planRun(config: TrainConfig): Promise<RunPlan> {
+/** Opens the data and decides everything; nothing is written. `from`: card of the model the run starts from. */
+export async function planRun(config: TrainConfig, from?: ModelCard): Promise<RunPlan> {
   const encoder = encoders.get(config.encoder);
-  const weights = await resolveEncoderWeights(config.encoder, config.encoderWeights);
+  parseLoss(config.loss, config.lossOptions); // a wrong name is told before data are read
+  const weights = from ? undefined : await resolveEncoderWeights(config.encoder, config.encoderWeights);
   const tune = config.tune ?? (weights ? encoder.defaultTune : "full");
+  if (tune === "lora" && encoder.loraTargets.length === 0) {
+    const those = [...encoders].filter(([, { loraTargets }]) => loraTargets.length > 0).map(([name]) => name);
+    throw new SegError(
+      "--tune lora",
+      `${config.encoder} has no places for it`,
+      `use --tune full, or one of: ${those.join(", ")}`,
+    );
+  }
   const warnings: string[] = [];
-  if (tune === "frozen" && !weights) warnings.push("the frozen encoder has random weights: only the decoder learns");
+  if (tune === "frozen" && !weights && !from)
+    warnings.push("the frozen encoder has random weights: only the decoder learns");
   const dataset = await openDataset(config);
   const train = dataset.samples("train");
   if (!train.length)
@@ -54,11 +66,17 @@ export async function planRun(config: TrainConfig): Promise<RunPlan> {
     warnings.push("there is no validation split: no mIoU is measured and the last checkpoint is kept");
   const head = headOf(config, dataset);
   const { model, preprocessing } = modelFor(config, dataset, tune, head);
+  if (from) checkStart(from, dataset, head, config.data);
   const stepsPerEpoch = Math.max(1, Math.ceil(train.length / (config.batchSize * config.accumulate)));
   const steps = config.steps ?? (config.epochs ?? 20) * stepsPerEpoch;
   if (config.steps && config.epochs)
     throw new SegError("--steps", "was given together with --epochs", "give one of them");
-  const cached = tune === "frozen" && encoder.input.size !== undefined;
+  const projected = model.bands !== encoder.input.bands && encoder.adapt === undefined;
+  const cached = tune === "frozen" && encoder.input.size !== undefined && !projected;
+  if (tune === "frozen" && projected)
+    warnings.push(
+      "the 1x1 projection of the bands is trained through the frozen encoder, so its maps cannot be cached",
+    );
   if (!cached && config.views > 1)
     throw new SegError(
       "--views",
@@ -72,7 +90,7 @@ export async function planRun(config: TrainConfig): Promise<RunPlan> {
     validation,
     model,
     head,
-    preprocessing,
+    preprocessing: from?.preprocessing.stretch ? from.preprocessing : preprocessing, // a trained model keeps its stretch
     tune,
     weights,
     steps,
@@ -126,15 +144,42 @@ export function openDataset(config: {
   return kind.open(config.data, options);
 }
 
+function checkStart(from: ModelCard, dataset: Dataset, head: string, data: string): void {
+  const [own, wanted] = [from.classes, dataset.classes].map((classes) => classes.map(({ name }) => name).join(", "));
+  if (own !== wanted)
+    throw new SegError(
+      data,
+      `has the classes ${wanted}; the model knows ${own}`,
+      "create a model with the data's classes",
+    );
+  if (from.head !== head)
+    throw new SegError(
+      "loss",
+      `asks for a ${head} head, the model has ${from.head}`,
+      "choose another loss, or create a new model",
+    );
+}
+
 /** One logit where the task has one foreground class and the loss is a binary one; else a softmax over classes. */
 function headOf(config: TrainConfig, dataset: Dataset): "softmax" | "sigmoid" {
   return dataset.classes.length === 2 && /(^|\W)bce(\W|$)/.test(config.loss) ? "sigmoid" : "softmax";
 }
 
+/** Bands by the user's choice. A single one is given to each input of the encoder, as grey photos are. */
+function chosenBands(
+  { adaptBands, bands }: TrainConfig,
+  dataset: Dataset,
+  inputs: number,
+): readonly number[] | undefined {
+  const single = bands ?? (dataset.bands.length === 1 ? [1] : undefined);
+  return single?.length === 1 && !adaptBands ? Array<number>(inputs).fill(single[0]) : bands;
+}
+
 function modelFor(config: TrainConfig, dataset: Dataset, tune: Tune, head: "softmax" | "sigmoid") {
   const encoder = encoders.get(config.encoder);
-  const chosen = config.bands?.length ?? dataset.bands.length;
-  if (chosen !== encoder.input.bands && !config.adaptBands && !(chosen < encoder.input.bands && chosen === 1)) {
+  const bands = chosenBands(config, dataset, encoder.input.bands);
+  const chosen = bands?.length ?? dataset.bands.length;
+  if (chosen !== encoder.input.bands && !config.adaptBands) {
     const names = dataset.bands.map((name, i) => `${i + 1} ${name}`).join(", ");
     throw new SegError(
       config.data,
@@ -142,7 +187,7 @@ function modelFor(config: TrainConfig, dataset: Dataset, tune: Tune, head: "soft
       `choose with --bands, e.g. --bands 3,2,1, or learn the way in with --adapt-bands`,
     );
   }
-  const preprocessing = planPreprocessing(encoder.input, dataset, config.bands);
+  const preprocessing = planPreprocessing(encoder.input, dataset, bands);
   const model = defineModel({
     encoder: config.encoder,
     decoder: config.decoder,

@@ -129,7 +129,7 @@ class Runner {
     const sums = total as Record<string, TensorData>;
     const loss = sums.loss.data[0] / inputs.length;
     const updated = await this.apply.run(this.applyFeeds(sums, rate, inputs.length));
-    const finite = updated.finite.data[0] === 1 && Number.isFinite(loss);
+    const finite = updated.finite.data[0] === 1 && Number.isFinite(loss) && areFinite(buffers);
     if (finite) this.commit(updated, buffers);
     return { loss, norm: updated.norm.data[0], finite };
   }
@@ -177,6 +177,8 @@ class Runner {
     return state;
   }
 }
+
+const areFinite = (state: StateDict) => [...state.values()].every(({ data }) => data.every(Number.isFinite));
 
 /** What a program wants, from the first source that has it. */
 function select(

@@ -51,12 +51,20 @@ export function compileApply(engine: Engine, plan: ApplyPlan): Promise<Program> 
   const scale = g.input("scale", []);
   const raw = names.map((name) => g.mul(g.input(`grad/${name}`, shapeOf(name)), scale));
   const { gradients, norm } = clipByGlobalNorm(raw, plan.clip > 0 ? plan.clip : Number.POSITIVE_INFINITY);
-  const finite = g.isFinite(norm);
+  const updates = names.map((name, i) => updateOne(name, shapeOf(name), gradients[i], plan, scalars));
+  const sizes = updates.map(({ next }) => g.sumSquares(next.param)); // a huge step can overflow a weight, too
+  const finite = g.isFinite(sizes.reduce((sum, size): Tensor => g.add(sum, size), norm));
   const outputs: Record<string, Tensor> = { norm, finite: g.cast(finite, "float32") };
   names.forEach((name, i) => {
-    Object.assign(outputs, updateOne(name, shapeOf(name), gradients[i], plan, scalars, finite));
+    Object.assign(outputs, keepFinite(name, shapeOf(name), updates[i], plan, finite));
   });
   return engine.compile({ outputs });
+}
+
+interface Update {
+  readonly param: Tensor;
+  readonly slots: readonly Tensor[];
+  readonly next: ReturnType<Optimizer["update"]>;
 }
 
 function updateOne(
@@ -65,11 +73,19 @@ function updateOne(
   gradient: Tensor,
   plan: ApplyPlan,
   scalar: Readonly<Record<string, Tensor>>,
-  finite: Tensor,
-): Record<string, Tensor> {
+): Update {
   const param = g.input(name, shape);
   const slots = plan.optimizer.slots.map((slot) => g.input(`slot/${slot}/${name}`, shape));
-  const next = plan.optimizer.update({ param, grad: gradient, slots, scalar });
+  return { param, slots, next: plan.optimizer.update({ param, grad: gradient, slots, scalar }) };
+}
+
+function keepFinite(
+  name: string,
+  shape: Shape,
+  { param, slots, next }: Update,
+  plan: ApplyPlan,
+  finite: Tensor,
+): Record<string, Tensor> {
   const keep = (fresh: Tensor, old: Tensor) => g.where(finite, fresh, old);
   const outputs: Record<string, Tensor> = { [`next/${name}`]: keep(next.param, param) };
   plan.optimizer.slots.forEach((slot, i) => {

@@ -9,7 +9,7 @@ import type { ModelCard } from "../run/card.js";
 import { initialise } from "../scope.js";
 import { software } from "../version.js";
 import type { StateDict } from "../weights/state.js";
-import { LORA_A, LORA_B } from "./lora.js";
+import { LORA_A, LORA_B, mergeLora } from "./lora.js";
 import type { RunPlan, Tune } from "./plan.js";
 
 const PREFIX = "encoder.";
@@ -43,9 +43,22 @@ export function splitWeights(model: Model, tune: Tune, state: StateDict): RunWei
   return weights;
 }
 
-/** Initial values from the seed, the encoder's from its weights file where there is one. */
-export async function initialWeights({ model, weights, config }: RunPlan): Promise<StateDict> {
+/** A model a run goes on from. */
+export interface StartingModel {
+  readonly card: ModelCard;
+  readonly state: StateDict;
+}
+
+/** What initial values depend on. */
+export interface WeightsPlan extends Pick<RunPlan, "model" | "tune" | "weights"> {
+  readonly config: Pick<RunPlan["config"], "seed" | "encoder" | "allowPartial">;
+}
+
+/** Initial values from the seed; over them the encoder's from its weights file where there is one, or all of a model to start from. */
+export async function initialWeights(plan: WeightsPlan, from?: StartingModel): Promise<StateDict> {
+  const { model, weights, config } = plan;
   const state = initialise(model.slots(), config.seed);
+  if (from) return overlay(state, from, plan.tune);
   if (!weights) return state;
   const wanted = new Map<string, Shape>();
   for (const [name, { tensor }] of model.slots()) {
@@ -53,6 +66,18 @@ export async function initialWeights({ model, weights, config }: RunPlan): Promi
   }
   const loaded = await readEncoderWeights(config.encoder, wanted, weights, config.allowPartial);
   for (const [name, value] of loaded) state.set(PREFIX + name, value);
+  return state;
+}
+
+/** The model's own values; its LoRA matrices are folded in where the run trains none of the same rank. */
+function overlay(state: StateDict, { card, state: own }: StartingModel, tune: Tune): StateDict {
+  const fits = (name: string) => String(state.get(name)?.shape) === String(own.get(name)?.shape);
+  const keepsLora = tune === "lora" && [...own.keys()].filter(isLora).every(fits);
+  const values = card.lora && !keepsLora ? mergeLora(own, card.lora.rank, card.lora.alpha) : own;
+  for (const [name, { data, shape }] of values) {
+    if (!state.has(name)) throw new Error(`internal: a model of the same parts has ${name}, the run has not`);
+    state.set(name, { data: data.slice(), shape }); // the run changes its own copy
+  }
   return state;
 }
 

@@ -2,7 +2,7 @@
  * @file safetensors files (https://github.com/huggingface/safetensors, README "Format"): 8 bytes of header length, a JSON header, the tensors' bytes.
  * Everything the header claims is checked before a byte is used; ours carry a CRC-32 a tensor in the metadata.
  */
-import { withAtomicFile } from "../files.js";
+import { type AtomicFile, type FileSystem, withAtomicFile } from "../files.js";
 import { sizeOf, type TensorData } from "../graph/tensor.js";
 import { CHECKSUMS, hexCrc, makeChecksums, readChecksums } from "./checksums.js";
 import { toFloat32 } from "./numbers.js";
@@ -58,19 +58,21 @@ export async function writeSafetensors(
   path: string,
   entries: Iterable<readonly [string, TensorData]>,
   metadata: Readonly<Record<string, string>>,
+  system?: FileSystem,
 ): Promise<void> {
   const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   for (let i = 1; i < sorted.length; i++) {
     if (sorted[i][0] === sorted[i - 1][0]) throw new Error(`internal: ${sorted[i][0]} is written twice`);
   }
   const header = headerBytes(sorted, metadata);
-  await withAtomicFile(path, async (file) => {
+  const fill = async (file: AtomicFile): Promise<void> => {
     const length = Buffer.alloc(8);
     length.writeBigUInt64LE(BigInt(header.length));
     await file.write(length);
     await file.write(header);
     for (const [, { data }] of sorted) await file.write(bytesOf(data));
-  });
+  };
+  await withAtomicFile(path, fill, system);
 }
 
 function headerBytes(

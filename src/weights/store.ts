@@ -13,7 +13,7 @@ import { recordScope } from "../scope.js";
 import { downloadFromHub } from "./hub.js";
 import { findCached, hashOfCached } from "./hub-cache.js";
 import { addImported, everyImported, findImported } from "./imports.js";
-import { choosePublished, hashPrefix, knownWeights } from "./known.js";
+import { choosePublished, knownWeights, statedHash } from "./known.js";
 import { checkFits } from "./load.js";
 import { openWeights } from "./open.js";
 
@@ -60,13 +60,9 @@ export async function importWeights(file: string, encoder: string, name?: string
   const { weights } = encoders.get(encoder);
   await checkEncoderFile(file, encoder);
   const sha256 = await sha256File(file);
-  const prefix = hashPrefix(file);
-  if (prefix !== undefined && !sha256.startsWith(prefix)) {
-    throw new SegError(
-      file,
-      `its SHA-256 starts with ${sha256.slice(0, 8)}, not ${prefix} as its name says`,
-      "get the file again",
-    );
+  const stated = statedHash(file);
+  if (stated !== undefined && sha256 !== stated) {
+    throw new SegError(file, `its SHA-256 is ${sha256}, that of the published file is ${stated}`, "get the file again");
   }
   const own = name ?? weights[0]?.name ?? basename(file, extname(file));
   const before = await findImported(encoder, own);
@@ -98,17 +94,18 @@ export async function pullWeights(
 /** Every published entry and every imported file. */
 export async function listWeights(): Promise<StoredWeights[]> {
   const published = knownWeights().map(
-    async ({ encoder, name, repository, file, licence, source, sha256 }): Promise<StoredWeights> => {
+    async ({ encoder, name, repository, file, licence, source, sha256, bytes: stated }): Promise<StoredWeights> => {
       const path = await findCached(repository, file);
       const hash = sha256 ?? (path && (await hashOfCached(path)));
-      const bytes = path && (await stat(path)).size;
+      const bytes = path ? (await stat(path)).size : stated;
       return {
         encoder,
         name,
         origin: "hub",
         licence,
         source,
-        ...(path ? { path, bytes: bytes as number } : {}),
+        ...(path ? { path } : {}),
+        ...(bytes === undefined ? {} : { bytes }),
         ...(hash ? { hash } : {}),
       };
     },
@@ -155,7 +152,7 @@ async function checkEncoderFile(path: string, encoder: string): Promise<void> {
 }
 
 /** Names and shapes of an encoder's parameters and buffers, found by tracing it once. */
-function encoderShapes(name: string): Map<string, Shape> {
+export function encoderShapes(name: string): Map<string, Shape> {
   const { input, forward } = encoders.get(name);
   const side = input.size ?? 2 * input.multipleOf;
   const { scope, slots } = recordScope({ training: false });

@@ -8,7 +8,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { seg } from "../support/command-line.js";
+import { seg } from "../support/cli.js";
 import { withFolder } from "../support/folder.js";
 import { startHub } from "../support/hub.js";
 import { partsTable } from "./parts.js";
@@ -44,10 +44,9 @@ test("every command of the README runs", async () => {
   await withFolder(async (folder) => {
     await fillWorkspace(folder);
     const hub = await startHub(await readFile(join(folder, "sam.safetensors")));
-    process.env.HF_ENDPOINT = hub.endpoint;
-    process.env.HF_HOME = join(folder, "hub");
+    const env = { HF_ENDPOINT: hub.endpoint, HF_HOME: join(folder, "hub") };
     try {
-      for (const line of commands) await runLine(line, folder);
+      for (const line of commands) await runLine(line, folder, env);
     } finally {
       await hub.close();
     }
@@ -63,13 +62,13 @@ test("every command of the README runs", async () => {
   });
 });
 
-async function runLine(line: string, folder: string): Promise<void> {
+async function runLine(line: string, folder: string, env: Record<string, string>): Promise<void> {
   assert.match(line, /^seg /, "README shows only seg commands");
   const words = substituted(line).split(" ").slice(1);
   const args = words.flatMap((word) =>
     word === "photos/images/*.jpg" ? ["one", "two"].map((name) => `photos/images/${name}.jpg`) : [word],
   );
-  const { code, stderr } = await seg(args, folder);
+  const { code, stderr } = await seg(args, { cwd: folder, env });
   if (line === "seg weights pull sam-vit-b") {
     assert.equal(code, 2, stderr); // downloaded whole, and noticed not to be ViT-B: the hub of this test serves the tiny variant
     assert.match(stderr, /^seg: .*lacks blocks\.4/m);

@@ -77,26 +77,48 @@ async function inspect(args: Arguments): Promise<number> {
 
 function show(found: Inspection, sheet: string | undefined): void {
   table(
-    ["split", "images", "read"],
-    found.splits.map(({ name, count, read }) => [name, String(count), String(read)]),
+    ["split", "images", "read", "ignored pixels"],
+    found.splits.map(({ name, count, read, ignoredPixels }) => [name, ...[count, read, ignoredPixels].map(String)]),
   );
-  console.log(
-    `\nsizes: ${found.sizes
-      .slice(0, 5)
-      .map(({ width, height, count }) => `${width} x ${height} (${count})`)
-      .join(", ")}`,
-  );
-  console.log(`bands: ${found.bands.join(", ")}\n`);
-  const total = found.classPixels.reduce((sum, count) => sum + count, 0);
+  const sizes = found.sizes.slice(0, 5).map(({ width, height, count }) => `${width} x ${height} (${count})`);
+  if (found.sizes.length > 5) sizes.push(`${found.sizes.length - 5} more`);
+  console.log(`\nsizes: ${sizes.join(", ")}`);
+  showBands(found);
+  showClasses(found);
+  if (sheet) console.log(`\noverlays: ${sheet}`);
+}
+
+function showBands({ bands, statistics }: Inspection): void {
+  if (!statistics) {
+    console.log(`bands: ${bands.join(", ")}\n`);
+    return;
+  }
+  const number = (value: number) => String(Number(value.toPrecision(5)));
+  console.log();
   table(
-    ["class", "colour", "pixels", "share"],
-    found.classes.map(({ name, color }, i) => [
+    ["band", "2 %", "98 %", "mean", "std"],
+    bands.map((name, i) => [
       name,
-      `#${color.map((value) => value.toString(16).padStart(2, "0")).join("")}`,
-      String(found.classPixels[i]),
-      percent(total ? found.classPixels[i] / total : null),
+      ...[statistics.low, statistics.high, statistics.mean, statistics.std].map((values) => number(values[i])),
     ]),
   );
-  console.log(`\nignored pixels: ${found.ignoredPixels}`);
-  if (sheet) console.log(`overlays: ${sheet}`);
+  console.log();
+}
+
+/** Pixels of each class, and its share in each split. */
+function showClasses({ classes, classPixels, splits }: Inspection): void {
+  const share = (counts: readonly number[], i: number) => {
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    return percent(total ? counts[i] / total : null);
+  };
+  table(
+    ["class", "colour", "pixels", "share", ...splits.map(({ name }) => name)],
+    classes.map(({ name, color }, i) => [
+      name,
+      `#${color.map((value) => value.toString(16).padStart(2, "0")).join("")}`,
+      String(classPixels[i]),
+      share(classPixels, i),
+      ...splits.map((split) => share(split.classPixels, i)),
+    ]),
+  );
 }

@@ -1,8 +1,10 @@
 /** @file `seg doctor`: whether this installation works, and what the machine offers. */
+import { execFile } from "node:child_process";
 import { availableParallelism, totalmem } from "node:os";
 import { statfs } from "node:fs/promises";
 import { createEngine, type EngineOptions } from "../../engine/index.js";
 import { errorLine, EXIT, SegError } from "../../errors.js";
+import { entryPoint } from "../../experiment.js";
 import * as g from "../../graph/functions.js";
 import { version } from "../../version.js";
 import { listWeights } from "../../weights/store.js";
@@ -17,14 +19,21 @@ interface Finding {
   readonly detail: string;
 }
 
-export const command = defineCommand({ json: jsonFlag }, async (args) => {
-  const findings = [...(await machine()), ...(await engines()), await pictures(), await weights()];
-  const marks = { ok: "ok    ", absent: "absent", broken: "BROKEN" };
-  print(args.json, findings, () => {
-    for (const { what, state, detail } of findings) console.log(`${marks[state]}  ${what.padEnd(18)} ${detail}`);
-  });
-  return findings.some(({ state }) => state === "broken") ? EXIT.usage : EXIT.ok;
-});
+export const command = defineCommand(
+  {
+    json: jsonFlag,
+    probe: { type: "string", hidden: true }, // what the process below is asked: one engine, its finding on the last line
+  },
+  async (args) => {
+    if (args.probe !== undefined) return probe(String(args.probe));
+    const findings = [...(await machine()), ...(await engines()), await pictures(), await weights()];
+    const marks = { ok: "ok    ", absent: "absent", broken: "BROKEN" };
+    print(args.json, findings, () => {
+      for (const { what, state, detail } of findings) console.log(`${marks[state]}  ${what.padEnd(18)} ${detail}`);
+    });
+    return findings.some(({ state }) => state === "broken") ? EXIT.usage : EXIT.ok;
+  },
+);
 
 async function machine(): Promise<Finding[]> {
   const [major, minor] = process.versions.node.split(".").map(Number);
@@ -42,17 +51,37 @@ async function machine(): Promise<Finding[]> {
   ];
 }
 
-/** Each engine and device runs a convolution whose result is known. */
-async function engines(): Promise<Finding[]> {
-  const wanted: [string, "onnx" | "tfjs", EngineOptions, boolean][] = [
-    ["engine onnx cpu", "onnx", { device: "cpu" }, true],
-    ["engine onnx cuda", "onnx", { device: "cuda" }, false],
-    ["engine onnx webgpu", "onnx", { device: "webgpu" }, false],
-    ["engine tfjs", "tfjs", {}, false],
-  ];
-  const findings: Finding[] = [];
-  for (const [what, name, options, isNeeded] of wanted) findings.push(await tryEngine(what, name, options, isNeeded));
-  return findings;
+const ENGINES: Readonly<Record<string, { name: "onnx" | "tfjs"; options: EngineOptions; isNeeded: boolean }>> = {
+  "engine onnx cpu": { name: "onnx", options: { device: "cpu" }, isNeeded: true },
+  "engine onnx cuda": { name: "onnx", options: { device: "cuda" }, isNeeded: false },
+  "engine onnx webgpu": { name: "onnx", options: { device: "webgpu" }, isNeeded: false },
+  "engine tfjs": { name: "tfjs", options: {}, isNeeded: false },
+};
+
+/** Each engine and device runs a convolution whose result is known, in a process of its own: a device that is not there is loud, or ends the process. */
+const engines = (): Promise<Finding[]> => Promise.all(Object.keys(ENGINES).map(askChild));
+
+async function askChild(what: string): Promise<Finding> {
+  const { stdout, ended } = await runQuietly([...entryPoint(), "doctor", "--probe", what]);
+  try {
+    return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Finding;
+  } catch {
+    return { what, state: ENGINES[what].isNeeded ? "broken" : "absent", detail: `its test ended with ${ended}` };
+  }
+}
+
+function runQuietly(args: readonly string[]): Promise<{ stdout: string; ended: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, (error, stdout) => {
+      resolve({ stdout, ended: String(error?.signal ?? `code ${error?.code ?? 0}`) });
+    });
+  });
+}
+
+async function probe(what: string): Promise<number> {
+  const { name, options, isNeeded } = ENGINES[what];
+  console.log(JSON.stringify(await tryEngine(what, name, options, isNeeded)));
+  return EXIT.ok;
 }
 
 async function tryEngine(

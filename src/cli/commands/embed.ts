@@ -1,12 +1,12 @@
 /** @file `seg embed`: an encoder's feature maps as .npy files. */
-import { mkdir } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { createEmbedder } from "../../embed.js";
+import { createEmbedder, type Embedder } from "../../embed.js";
 import { createEngine } from "../../engine/index.js";
 import { errorLine, EXIT, SegError } from "../../errors.js";
+import { makeFolder } from "../../files.js";
 import { writeNpy } from "../../weights/npy.js";
 import { type Arguments, defineCommand, required, text, wholeNumber } from "../command.js";
-import { engineFlags, jsonFlag, modelOptions } from "../options.js";
+import { bandsFlag, engineFlags, jsonFlag, modelOptions } from "../options.js";
 import { print } from "../output.js";
 import { terminalTalk } from "../talk.js";
 
@@ -20,41 +20,32 @@ export const command = defineCommand(
     },
     "allow-partial": { type: "boolean", describe: "accept weights with missing or unknown keys" },
     feature: { type: "string", describe: "index of the feature map (default: what decoders read)", requiresArg: true },
+    bands: bandsFlag,
     seed: { type: "string", describe: "seed of random weights", requiresArg: true },
     out: { type: "string", describe: "FILE.npy for one input, or folder", requiresArg: true },
     json: jsonFlag,
     ...engineFlags,
   },
   runEmbed,
-  (y) => y.positional("input", { describe: "photos", type: "string", array: true }),
+  (y) => y.positional("input", { describe: "photos and GeoTIFFs", type: "string", array: true }),
 );
 
 async function runEmbed(args: Arguments): Promise<number> {
   const inputs = [args.input].flat().map(String);
   const outputs = planOutputs(inputs, required(args, "out"));
-  const { engine: name = "onnx", bands: _, ...options } = await modelOptions(args);
+  const { engine: name = "onnx", bands, ...options } = await modelOptions(args);
   const encoder = required(args, "encoder");
   const embedder = await createEmbedder(await createEngine(name, options), {
     encoder,
     encoderWeights: text(args, "encoder-weights"),
     allowPartial: args["allow-partial"] === true,
     feature: wholeNumber(args, "feature", 0),
+    bands,
     seed: wholeNumber(args, "seed", 0),
   });
-  const talk = terminalTalk();
-  const written: { input: string; output: string; shape: readonly number[] }[] = [];
+  let written: Written[];
   try {
-    for (const [i, input] of inputs.entries()) {
-      try {
-        const map = await embedder.embed(input);
-        await mkdir(dirname(outputs[i]), { recursive: true });
-        await writeNpy(outputs[i], map.data as Float32Array, map.shape);
-        written.push({ input, output: outputs[i], shape: map.shape });
-      } catch (error) {
-        if (!(error instanceof SegError) || inputs.length === 1) throw error;
-        talk.warn(errorLine(error));
-      }
-    }
+    written = await embedAll(embedder, inputs, outputs);
   } finally {
     await embedder.dispose();
   }
@@ -64,8 +55,38 @@ async function runEmbed(args: Arguments): Promise<number> {
   return written.length === inputs.length ? EXIT.ok : written.length ? EXIT.partial : EXIT.usage;
 }
 
+interface Written {
+  readonly input: string;
+  readonly output: string;
+  readonly shape: readonly number[];
+}
+
+/** Embeds every input; one that fails is told and the rest goes on. */
+async function embedAll(embedder: Embedder, inputs: readonly string[], outputs: readonly string[]): Promise<Written[]> {
+  const talk = terminalTalk();
+  const written: Written[] = [];
+  for (const [i, input] of inputs.entries()) {
+    try {
+      const map = await embedder.embed(input);
+      await makeFolder(dirname(outputs[i]));
+      await writeNpy(outputs[i], map.data as Float32Array, map.shape);
+      written.push({ input, output: outputs[i], shape: map.shape });
+    } catch (error) {
+      if (!(error instanceof SegError) || error.exitCode === EXIT.guard) throw error; // a full disk stops everything
+      talk.info(`seg: ${errorLine(error)}`);
+    }
+    await talk.breathe();
+  }
+  return written;
+}
+
 function planOutputs(inputs: readonly string[], out: string): string[] {
-  if (!out.endsWith(".npy")) return inputs.map((input) => join(out, `${basename(input, extname(input))}.npy`));
-  if (inputs.length === 1) return [out];
-  throw new SegError(`--out ${out}`, `is one file for ${inputs.length} inputs`, "give a folder");
+  if (out.endsWith(".npy")) {
+    if (inputs.length === 1) return [out];
+    throw new SegError(`--out ${out}`, `is one file for ${inputs.length} inputs`, "give a folder");
+  }
+  const outputs = inputs.map((input) => join(out, `${basename(input, extname(input))}.npy`));
+  const twice = outputs.find((path, i) => outputs.indexOf(path) !== i);
+  if (twice) throw new SegError(twice, "two inputs would be written to it", "embed them into different folders");
+  return outputs;
 }

@@ -3,7 +3,7 @@ import { EXIT, SegError } from "../../errors.js";
 import { exportOnnx } from "../../export.js";
 import { openModel } from "../../open-model.js";
 import { type Arguments, defineCommand, required, text } from "../command.js";
-import { jsonFlag, modelFlag } from "../options.js";
+import { engineFlags, jsonFlag, modelFlag, modelOptions } from "../options.js";
 import { print } from "../output.js";
 
 export const command = defineCommand(
@@ -15,16 +15,18 @@ export const command = defineCommand(
       describe: "sides of the input: N or HxW (default: the encoder's size, else the training crop)",
       requiresArg: true,
     },
+    plugin: engineFlags.plugin,
     json: jsonFlag,
   },
   runExport,
+  (y) => y.example("seg export --model runs/a --out a.onnx", "raw RGB in, class scores out; metadata says the rest"),
 );
 
 async function runExport(args: Arguments): Promise<number> {
   const [height, width] = sizeOf(text(args, "size"));
   const out = required(args, "out");
   if (!out.endsWith(".onnx")) throw new SegError(`--out ${out}`, "does not end in .onnx", "name it FILE.onnx");
-  const open = await openModel(required(args, "model"));
+  const open = await openModel(required(args, "model"), await modelOptions(args));
   try {
     const result = await exportOnnx(open, out, { height, width });
     print(args.json, result, () => {

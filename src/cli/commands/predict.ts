@@ -1,7 +1,7 @@
 /** @file `seg predict`: class maps of photos and GeoTIFFs. */
 import { EXIT, errorLine } from "../../errors.js";
 import { openModel } from "../../open-model.js";
-import { type Prediction, predict } from "../../predict.js";
+import { type Prediction, type PredictOptions, predict } from "../../predict.js";
 import { BLEND_MODES, type BlendMode } from "../../raster/index.js";
 import { type Arguments, defineCommand, required, text, wholeNumber } from "../command.js";
 import { bandsFlag, engineFlags, jsonFlag, modelFlag, modelOptions } from "../options.js";
@@ -18,7 +18,17 @@ export const command = defineCommand(
       requiresArg: true,
     },
     overlap: { type: "string", describe: "pixels neighbouring windows share (default: a quarter)", requiresArg: true },
-    blend: { type: "string", choices: [...BLEND_MODES], describe: "how windows are joined [default: cosine]" },
+    blend: {
+      type: "string",
+      choices: [...BLEND_MODES],
+      describe:
+        "how windows are joined: smooth weights, cut in the middle of the overlap, or plain mean [default: cosine]",
+    },
+    alpha: {
+      type: "string",
+      choices: ["mask", "band"],
+      describe: "what an alpha band is (default: a mask, unless the model reads it)",
+    },
     bands: bandsFlag,
     force: { type: "boolean", describe: "replace outputs made from something else" },
     json: jsonFlag,
@@ -27,7 +37,11 @@ export const command = defineCommand(
   runPredict,
   (y) =>
     y
-      .positional("input", { describe: "photos (PNG, JPEG, WebP) and GeoTIFFs", type: "string", array: true })
+      .positional("input", {
+        describe: "photos (PNG, JPEG, WebP), GeoTIFFs, folders of them",
+        type: "string",
+        array: true,
+      })
       .example("seg predict *.jpg --model runs/a --out maps", "class PNGs and overlays")
       .example("seg predict scene.tif --model runs/a --out map.tif", "a GeoTIFF on the scene's grid"),
 );
@@ -42,6 +56,7 @@ async function runPredict(args: Arguments): Promise<number> {
       tile: wholeNumber(args, "tile"),
       overlap: wholeNumber(args, "overlap", 0),
       blend: text(args, "blend") as BlendMode | undefined,
+      alpha: text(args, "alpha") as PredictOptions["alpha"],
       force: args.force === true,
     };
     const results = await predict(model, inputs, options, terminalTalk());
@@ -54,10 +69,10 @@ async function runPredict(args: Arguments): Promise<number> {
 
 const plain = ({ error, ...rest }: Prediction) => (error ? { ...rest, error: errorLine(error) } : rest);
 
-function show({ output, state, input }: Prediction): void {
+/** Failures were told when they happened. */
+function show({ output, state }: Prediction): void {
   if (state === "written") console.log(output);
   else if (state === "complete") console.log(`${output}: already complete`);
-  else console.error(`failed: ${input}`);
 }
 
 function exitCode(results: readonly Prediction[]): number {

@@ -12,6 +12,7 @@ import { percent, print } from "../output.js";
 import { datasetFlags, datasetOptions, dottedOptions } from "../part-flags.js";
 import { loadPlugins } from "../plugins.js";
 import { fieldsOf, schemaFlags } from "../schema-flags.js";
+import { withSignals } from "../signals.js";
 import { terminalTalk } from "../talk.js";
 import { jsonFlag } from "../options.js";
 
@@ -43,7 +44,7 @@ export const command: Command = {
 async function runTrain(args: Arguments): Promise<number> {
   const config = await configOf(args);
   if (args["dry-run"]) return dryRun(config, args.json);
-  const summary = await train(config, terminalTalk());
+  const summary = await withSignals((signal) => train(config, terminalTalk(signal)));
   print(args.json, { run: config.out, ...summary }, () => {
     const score =
       summary.mIoU === null ? "no validation split" : `mIoU ${percent(summary.mIoU)} at step ${summary.bestStep}`;

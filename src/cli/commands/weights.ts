@@ -4,8 +4,9 @@ import { encoders } from "../../catalog.js";
 import { unknownName } from "../../registry.js";
 import { importWeights, listWeights, pullWeights, verifyWeights } from "../../weights/store.js";
 import { type Arguments, defineCommand, text } from "../command.js";
-import { jsonFlag } from "../options.js";
+import { engineFlags, jsonFlag } from "../options.js";
 import { print, table } from "../output.js";
+import { loadPlugins } from "../plugins.js";
 import { terminalTalk } from "../talk.js";
 
 const ACTIONS: Readonly<Record<string, (args: Arguments) => Promise<number>>> = {
@@ -19,9 +20,11 @@ export const command = defineCommand(
   {
     encoder: { type: "string", describe: "import: the encoder the file is for", requiresArg: true },
     name: { type: "string", describe: "import: name to keep it under; pull: which of several", requiresArg: true },
+    plugin: engineFlags.plugin,
     json: jsonFlag,
   },
   async (args) => {
+    await loadPlugins(args.plugin);
     const action = ACTIONS[String(args.action)];
     if (!action) throw unknownName("action of seg weights", String(args.action), Object.keys(ACTIONS));
     return action(args);
@@ -83,9 +86,9 @@ async function list(args: Arguments): Promise<number> {
       entries.map(({ encoder, name, bytes, licence, hash, path }) => [
         encoder,
         name,
-        bytes ? megabytes(bytes) : "-",
+        bytes ? megabytes(bytes) : "as the hub states",
         licence ?? "-",
-        hash?.slice(0, 12) ?? "-",
+        hash?.slice(0, 12) ?? "as the hub states",
         path ?? "no",
       ]),
     ),

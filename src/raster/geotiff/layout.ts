@@ -116,6 +116,9 @@ async function sampleType(directory: Directory, samples: number, path: string) {
   return { type: type as SampleType, bits };
 }
 
+/** Tags may be of any type: a fraction, or more than a file can hold, is no place. */
+const isPlace = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+
 interface Size {
   readonly width: number;
   readonly height: number;
@@ -143,6 +146,9 @@ async function readBlocks(directory: Directory, source: ByteSource, { width, hei
   if (!offsets || !byteCounts) throw damaged(path, "it does not say where its pixels are");
   if (offsets.length < count || byteCounts.length < count) {
     throw damaged(path, `it names ${Math.min(offsets.length, byteCounts.length)} of its ${count} blocks`);
+  }
+  if (!offsets.every(isPlace) || !byteCounts.every(isPlace)) {
+    throw damaged(path, "it says where its pixels are in numbers that are not whole");
   }
   return { blockWidth, blockHeight, tiled, across, down, planar, offsets, byteCounts };
 }

@@ -6,6 +6,7 @@ import type { PixelArray, Raster } from "../../contract.js";
 import type { Window } from "../windows.js";
 import { type BlockReader, createBlockReader } from "./blocks.js";
 import { type Directory, readDirectories } from "./directory.js";
+import { bandNamesOf } from "./gdal-xml.js";
 import { type Grid, readGrid } from "./georeference.js";
 import { type Layout, readLayout, type SampleType } from "./layout.js";
 import { type ByteSource, damaged, openSource } from "./source.js";
@@ -72,7 +73,7 @@ async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRa
     ...{ path: source.path, width: layout.width, height: layout.height, bands, dtype: layout.type, nodata },
     grid: await readGrid(main, layout.width, layout.height),
     hasAlpha: alpha !== undefined,
-    bandNames: bandNames(await main.text(42112), bands),
+    bandNames: bandNamesOf(await main.text(42112), bands),
     colorMap: layout.photometric === 3 ? await colorMap(main, source, layout.bits) : undefined,
     blockWidth: layout.blockWidth,
     blockHeight: layout.blockHeight,
@@ -108,16 +109,6 @@ async function maskReader(directories: Directory[], { width, height }: Layout, s
     }
   }
   return undefined;
-}
-
-/** DESCRIPTION items of GDAL's metadata. */
-function bandNames(metadata: string | undefined, bands: number): string[] {
-  const names = Array.from({ length: bands }, () => "");
-  for (const [, attributes, value] of (metadata ?? "").matchAll(/<Item([^<>]{0,200})>([^<]{0,200})<\/Item>/g)) {
-    const sample = Number(/sample="(\d{1,5})"/.exec(attributes)?.[1] ?? Number.NaN);
-    if (/role="description"/.test(attributes) && sample < bands) names[sample] = value;
-  }
-  return names;
 }
 
 async function colorMap(directory: Directory, source: ByteSource, bits: number): Promise<Uint8Array> {

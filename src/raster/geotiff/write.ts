@@ -5,9 +5,10 @@
 import { promisify } from "node:util";
 import { deflate } from "node:zlib";
 import type { PixelArray } from "../../contract.js";
-import { type AtomicFile, withAtomicFile } from "../../files.js";
+import { type AtomicFile, withAtomicFile, writeFileAtomic } from "../../files.js";
 import type { Color } from "../png.js";
 import type { Grid } from "./georeference.js";
+import { categoriesXml, metadataXml } from "./gdal-xml.js";
 import { directoryBytes, type OutTag, TYPES } from "./write-directory.js";
 
 const compress = promisify(deflate);
@@ -27,6 +28,8 @@ export interface GeoTiffOptions {
   readonly colors?: ReadonlyMap<number, Color>;
   /** GDAL metadata items of the file. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Names of the values 0, 1, ...: GeoTIFF has no place for them, so they go into PATH.aux.xml, where GDAL looks. */
+  readonly categories?: readonly string[];
 }
 
 /** Takes whole rows from the top down, interleaved [rows, width, bands]. */
@@ -45,6 +48,7 @@ export function writeGeoTiff(
     await out.begin();
     await fill(out);
     await out.end();
+    if (options.categories) await writeFileAtomic(`${path}.aux.xml`, categoriesXml(options.categories));
   });
 }
 
@@ -160,10 +164,13 @@ function tagsOf(options: GeoTiffOptions, offsets: readonly number[], counts: rea
     ...(extra > 0 ? [{ tag: 338, type: "short", values: Array<number>(extra).fill(0) } as const] : []),
     { tag: 339, type: "short", values: repeat(format) },
     ...(grid?.tags ?? []).map(({ tag, values }): OutTag => geoTag(tag, values)),
-    ...(metadata ? [{ tag: 42112, type: "ascii", values: metadataXml(metadata) } as const] : []),
+    ...(metadata ? [{ tag: 42112, type: "ascii", values: asLatin1(metadataXml(metadata)) } as const] : []),
     ...(nodata === undefined ? [] : [{ tag: 42113, type: "ascii", values: String(nodata) } as const]),
   ];
 }
+
+/** GDAL reads UTF-8; ASCII tags are written byte for byte from Latin-1 text. */
+const asLatin1 = (text: string) => Buffer.from(text, "utf8").toString("latin1");
 
 function geoTag(tag: number, values: readonly number[] | string): OutTag {
   if (typeof values === "string") return { tag, type: "ascii", values };
@@ -175,14 +182,4 @@ function colorMap(colors: ReadonlyMap<number, Color>): number[] {
   return [0, 1, 2].flatMap((channel) =>
     Array.from({ length: 256 }, (_, value) => (colors.get(value)?.[channel] ?? 0) * 257),
   );
-}
-
-const XML: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-const escapeXml = (text: string) => text.replace(/[&<>"]/g, (letter) => XML[letter]);
-
-function metadataXml(items: Readonly<Record<string, string>>): string {
-  const lines = Object.entries(items).map(
-    ([name, value]) => `  <Item name="${escapeXml(name)}">${escapeXml(value)}</Item>\n`,
-  );
-  return `<GDALMetadata>\n${lines.join("")}</GDALMetadata>\n`;
 }
