@@ -6,6 +6,7 @@ import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { parse } from "csv-parse/sync";
 import type { Dataset, DatasetKind } from "../src/contract.js";
+import { labelHelp, splitHelp } from "../src/dataset/help.js";
 import { type Pair, photoDataset, type SplitOptions } from "../src/dataset/photos.js";
 import type { LabelOptions } from "../src/dataset/scheme.js";
 import { splitNamed } from "../src/dataset/splits.js";
@@ -40,6 +41,16 @@ export const csv: { readonly csv: DatasetKind<CsvOptions> } = {
       classes: null,
       classMap: null,
       ignoreIndex: null,
+    },
+    help: {
+      file: "the CSV file when --data is a folder",
+      imageColumn: "column of the image",
+      maskColumn: "column of the mask",
+      splitColumn: "column of the split",
+      delimiter: "column separator (found by itself)",
+      allowOutside: "let paths leave the CSV file's folder",
+      ...splitHelp,
+      ...labelHelp,
     },
     open: openCsv,
   },

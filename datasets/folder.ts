@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import type { Dataset, DatasetKind } from "../src/contract.js";
+import { fileHelp, labelHelp, splitHelp } from "../src/dataset/help.js";
 import { type PairOptions, pairFiles } from "../src/dataset/pairing.js";
 import { nameOf, photoDataset, type SplitOptions } from "../src/dataset/photos.js";
 import type { LabelOptions } from "../src/dataset/scheme.js";
@@ -27,6 +28,15 @@ export const folder: { readonly folder: DatasetKind<FolderOptions> } = {
       classes: null,
       classMap: null,
       ignoreIndex: null,
+    },
+    help: {
+      ...fileHelp,
+      masks: "pattern of the masks; its wildcards stand for the images'",
+      maskSuffix: "end of mask names that images lack",
+      splitBy: "folders, lists or fraction (the first there is)",
+      lists: "pattern of the list files named after the splits",
+      ...splitHelp,
+      ...labelHelp,
     },
     open: openFolder,
   },

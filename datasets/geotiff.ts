@@ -4,6 +4,7 @@
  */
 import type { BandStatistics, Dataset, DatasetKind, Raster, Sample } from "../src/contract.js";
 import { IGNORE } from "../src/contract.js";
+import { fileHelp, labelHelp, splitHelp } from "../src/dataset/help.js";
 import { nameOf, unknownSplit } from "../src/dataset/photos.js";
 import { type Placed, placeWindows, type RegionOptions } from "../src/dataset/regions.js";
 import { findScenes, type SceneFile, type SceneFileOptions } from "../src/dataset/scene-files.js";
@@ -43,6 +44,20 @@ export const geotiff: { readonly geotiff: DatasetKind<GeotiffOptions> } = {
       classes: null,
       classMap: null,
       ignoreIndex: null,
+    },
+    help: {
+      ...fileHelp,
+      labels: "label raster, GeoJSON, a folder of them, or a pattern",
+      labelAttribute: "attribute of GeoJSON features that tells the class",
+      labelSuffix: "end of label names that images lack",
+      size: "side of the windows scenes are cut into",
+      overlap: "pixels neighbouring training windows share",
+      splitBy: "folders, scenes or blocks (parts of one scene)",
+      ...splitHelp,
+      valScenes: "scenes for validation: names or patterns, by commas",
+      testScenes: "scenes for test",
+      alpha: "mask or band: what a band marked as alpha is",
+      ...labelHelp,
     },
     open: openScenes,
   },

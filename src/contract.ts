@@ -183,5 +183,7 @@ export interface DatasetKind<O extends object = Record<string, unknown>> {
   readonly about: string;
   /** Options and their defaults (undefined allowed by a `null` default); also flags of train, eval and inspect. */
   readonly defaults: O;
+  /** One line a option for `--help`. */
+  readonly help?: { readonly [K in keyof O]?: string };
   open(root: string, options: O): Promise<Dataset>;
 }

@@ -10,17 +10,20 @@ const flagName = (key: string) => flagOf(key).slice(2);
 /** Options of every kind of data set; `skip`: flags the command has itself. */
 export function datasetFlags(skip: readonly string[] = []): Record<string, Options> {
   const flags: Record<string, Options> = {};
-  for (const [kind, { defaults }] of datasets) {
+  for (const [kind, { defaults, help }] of datasets) {
     for (const [key, value] of Object.entries(defaults)) {
       const name = flagName(key);
       if (skip.includes(name)) continue;
-      const usual = value === null || value === false ? "" : ` [default: ${JSON.stringify(value)}]`;
+      const usual = value === null || value === false ? "" : ` [default: ${value}]`;
+      const text = (help as Readonly<Record<string, string>> | undefined)?.[key] ?? "";
       const known = flags[name]?.describe;
-      const describe = known ? `${known.replace(/^of /, `of ${kind}, `)}` : `of ${kind}${usual}`;
+      const describe = known?.startsWith(text)
+        ? known.replace(/\((.*?)\)$/, `($1, ${kind})`)
+        : `${known ? `${known}; ` : ""}${text}${usual} (${kind})`;
       flags[name] = {
         type: typeof value === "boolean" ? "boolean" : "string",
         describe,
-        group: "Options of data sets (seg datasets list):",
+        group: "Options of data sets (of which kinds):",
       };
     }
   }

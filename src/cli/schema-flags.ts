@@ -28,6 +28,9 @@ function typeOf(definition: Definition): FieldType {
   return { type: definition.type === "union" ? "number" : definition.type };
 }
 
+/** Shown before the options of data sets. */
+const group = "Options of the training:";
+
 /** yargs options of every field, without defaults: what is not given must not hide the configuration file. */
 export function schemaFlags(): Record<string, Options> {
   const flags: Record<string, Options> = {};
@@ -37,8 +40,8 @@ export function schemaFlags(): Record<string, Options> {
     const shown = usual === undefined || usual === false ? describe : `${describe} [default: ${usual}]`;
     flags[flagOf(key).slice(2)] =
       type === "boolean"
-        ? { type, describe: shown }
-        : { type: "string", describe: shown, requiresArg: true, ...(choices ? { choices: [...choices] } : {}) };
+        ? { type, describe: shown, group }
+        : { type: "string", describe: shown, group, requiresArg: true, ...(choices ? { choices: [...choices] } : {}) };
   }
   return flags;
 }
