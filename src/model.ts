@@ -84,18 +84,19 @@ export function defineModel(spec: ModelSpec): Model {
     trace: (s, image) => self.traceDecoder(s, self.traceEncoder(s, image), image),
     record: (training, frozenEncoder = false) =>
       recordScope({ training, evaluated: frozenEncoder ? ["encoder"] : [], hook: spec.hook }),
-    slots() {
-      const side = encoder.input.size ?? 2 * encoder.input.multipleOf;
-      const recording = self.record(false);
-      self.trace(recording.scope, g.input("image", [1, bands, side, side]));
-      return recording.slots;
-    },
-    flops(height, width) {
-      const image = g.input("image", [1, bands, height, width]);
-      return flopsOf([self.trace(self.record(false).scope, image)]);
-    },
+    slots: () => slotsOf(self),
+    flops: (height, width) =>
+      flopsOf([self.trace(self.record(false).scope, g.input("image", [1, bands, height, width]))]),
   };
   return self;
+}
+
+function slotsOf(model: Model): ReadonlyMap<string, Slot> {
+  const { size, multipleOf } = model.encoder.input;
+  const side = size ?? 2 * multipleOf;
+  const recording = model.record(false);
+  model.trace(recording.scope, g.input("image", [1, model.bands, side, side]));
+  return recording.slots;
 }
 
 /** Trained parameters counted by a predicate on their names. */

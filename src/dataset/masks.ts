@@ -83,8 +83,13 @@ function outside(value: string, at: number, width: number, scheme: LabelScheme, 
   const classes = `0 to ${scheme.classes.length - 1}`;
   const allowed = what === "colour" || scheme.values ? "the class map does not name it" : `classes are ${classes}`;
   const reason = `${what} ${value} at column ${x}, row ${y} is no class (${allowed}) and not ignored (${scheme.ignore})`;
-  return new SegError(context.file, reason, `say what it is: --class-map "${value}=ignore", or mend the mask`);
+  const map = [...keptMeanings(scheme), `${value}=ignore`].join(",");
+  return new SegError(context.file, reason, `say what it is: --class-map "${map}", or mend the mask`);
 }
+
+/** A class map replaces the meaning of values altogether, so a scheme without one spells out what its values mean. */
+const keptMeanings = ({ classes, values, colors }: LabelScheme) =>
+  values || colors ? [] : classes.map(({ name }, i) => `${i}=${name}`);
 
 /** The one value a pixel holds: a band, or three equal ones. SegError for colours and for transparency. */
 export function greyValues(mask: IndexedImage, file: string): Uint8Array | Uint16Array {

@@ -5,6 +5,8 @@ import type { RunSummary } from "../run/summary.js";
 
 const SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json";
 
+const STEP = { field: "step", type: "quantitative", title: "step", axis: { format: "d", tickMinStep: 1 } } as const;
+
 /** Loss of every step with its running median, and mIoU of every validation. */
 export function learningCurves(rows: readonly MetricsRow[]): TopLevelSpec {
   const steps = rows.filter((row) => row.event === "step" && typeof row.loss === "number");
@@ -12,42 +14,30 @@ export function learningCurves(rows: readonly MetricsRow[]): TopLevelSpec {
   const scores = rows
     .filter((row) => row.event === "validation")
     .map((row) => ({ step: row.step, mIoU: row.mIoU as number | null }));
-  const x = {
-    field: "step",
-    type: "quantitative",
-    title: "step",
-    axis: { format: "d", tickMinStep: 1 },
-  } as const;
-  const lossAxis = { type: "quantitative", title: "loss", scale: { zero: false } } as const;
+  const size = { width: 320, height: 220 };
   return {
     $schema: SCHEMA,
     hconcat: [
       {
-        width: 320,
-        height: 220,
+        ...size,
         title: "training loss",
         data: { values: losses },
-        layer: [
-          {
-            mark: { type: "line", color: "#9ecae1", strokeWidth: 1 },
-            encoding: { x, y: { field: "loss", ...lossAxis } },
-          },
-          {
-            mark: { type: "line", color: "#08519c", strokeWidth: 2 },
-            encoding: { x, y: { field: "smooth", ...lossAxis } },
-          },
-        ],
+        layer: [line("loss", "#9ecae1", 1), line("smooth", "#08519c", 2)],
       },
       {
-        width: 320,
-        height: 220,
+        ...size,
         title: "validation mIoU",
         data: { values: scores },
         mark: { type: "line", point: true, color: "#d94801" },
-        encoding: { x, y: { field: "mIoU", type: "quantitative", scale: { domain: [0, 1] } } },
+        encoding: { x: STEP, y: { field: "mIoU", type: "quantitative", scale: { domain: [0, 1] } } },
       },
     ],
   };
+}
+
+function line(field: string, color: string, strokeWidth: number) {
+  const y = { field, type: "quantitative", title: "loss", scale: { zero: false } } as const;
+  return { mark: { type: "line", color, strokeWidth } as const, encoding: { x: STEP, y } };
 }
 
 /** Median of the losses in a window of 5 % of the run around step i. */

@@ -44,7 +44,7 @@ test("every command of the README runs", async () => {
   await withFolder(async (folder) => {
     await fillWorkspace(folder);
     const hub = await startHub(await readFile(join(folder, "sam.safetensors")));
-    const env = { HF_ENDPOINT: hub.endpoint, HF_HOME: join(folder, "hub") };
+    const env = { HF_ENDPOINT: hub.endpoint, HF_HOME: join(folder, "hub"), SEG_HOME: join(folder, "home") };
     try {
       for (const line of commands) await runLine(line, folder, env);
     } finally {
