@@ -2,6 +2,7 @@
 import { encoders } from "./catalog.js";
 import type { BandStatistics, EncoderInput, Raster } from "./contract.js";
 import type { Engine } from "./engine/index.js";
+import { programCache } from "./engine/program-cache.js";
 import { readEncoderWeights, resolveEncoderWeights } from "./encoder-weights.js";
 import { SegError } from "./errors.js";
 import * as g from "./graph/functions.js";
@@ -42,28 +43,20 @@ export async function createEmbedder(engine: Engine, options: EmbedOptions): Pro
   }
   const slots = encoderSlots(options.encoder);
   const state = await encoderState(options, slots);
-  const programs = new Map<string, Promise<Awaited<ReturnType<Engine["compile"]>>>>();
-  const programFor = (shape: readonly number[]) => {
-    const key = shape.join("x");
-    const known =
-      programs.get(key) ??
-      engine.compile(
-        { outputs: { map: encoder.forward(recordScope({ training: false }).scope, g.input("image", shape))[index] } },
-        { constants: state },
-      );
-    programs.set(key, known);
-    return known;
+  const programs = programCache();
+  const compile = (shape: readonly number[]) => {
+    const features = encoder.forward(recordScope({ training: false }).scope, g.input("image", shape));
+    return engine.compile({ outputs: { map: features[index] } }, { constants: state });
   };
   return {
     async embed(path) {
       const image = await readImage(path);
       const preprocessing = planFor(image, path, encoder.input, options.bands);
       const { input } = toInput(selectBands(image, preprocessing), preprocessing);
-      return (await (await programFor(input.shape)).run({ image: input })).map;
+      const make = () => compile(input.shape);
+      return (await programs.use(input.shape.join("x"), make, (program) => program.run({ image: input }))).map;
     },
-    async dispose() {
-      for (const program of programs.values()) await (await program).dispose();
-    },
+    dispose: () => programs.dispose(),
   };
 }
 

@@ -38,6 +38,7 @@ export async function evaluate(open: OpenModel, options: EvaluateOptions, talk: 
   const samples = dataset.samples(split).slice(0, options.limit);
   if (!samples.length) throw new SegError(options.data, `split ${split} is empty`, "choose another --split");
   const matrix = await validate(samples, dataset.classes.length, open.predictor, talk);
+  for (const line of dataset.warnings) talk.warn(line); // those that reading images added, too
   return {
     model: open.path,
     split,

@@ -4,13 +4,14 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import { parse, stringify } from "yaml";
 import { z } from "zod";
 import { errorLine, SegError } from "./errors.js";
-import { readJson, readText, writeFileAtomic } from "./files.js";
+import { markdownTable, type Row } from "./experiment-table.js";
+import { makeFolder, readJson, readText, writeFileAtomic } from "./files.js";
 import type { RunSummary } from "./run/summary.js";
 import { type LongCall, stoppedBy, talkTo } from "./talk.js";
 import { packageRoot, software } from "./version.js";
@@ -83,13 +84,6 @@ function cellName(varied: Record<string, unknown>): string {
   return parts.join(",").replace(/[^\w=.,+-]+/g, "_") || "single";
 }
 
-/** One line of the table. */
-export interface Row {
-  readonly cell: string;
-  readonly varied: Record<string, unknown>;
-  readonly summary: RunSummary;
-}
-
 export interface ExperimentOptions extends LongCall {
   /** Folder of the runs, one a cell, and the table. */
   readonly out: string;
@@ -105,20 +99,21 @@ export interface Experiment {
 
 /**
  * Runs every cell that is not done, each as its own process, then writes table.md and table.json into `out`. Rejects with SegError for a file that is no
- * experiment and for a cell that fails (the finished ones stay), with Stopped after `signal`.
+ * experiment, for cells done with other options and for one that fails (the finished ones stay), with Stopped after `signal`.
  */
 export async function runExperiment(file: string, options: ExperimentOptions): Promise<Experiment> {
   const { out } = options;
   const talk = talkTo(options);
   const plan = await readGrid(file);
   const cells = cellsOf(plan);
-  await mkdir(join(out, "cells"), { recursive: true });
+  await makeFolder(join(out, "cells"));
+  const done = new Set<Cell>();
+  for (const cell of cells) if (await isDone(cell, out)) done.add(cell);
   const rows: Row[] = [];
   for (const [i, cell] of cells.entries()) {
     const run = join(out, cell.name);
-    const isDone = existsSync(join(run, "summary.json"));
-    talk.info(`cell ${i + 1}/${cells.length} ${cell.name}${isDone ? ": done before" : ""}`);
-    if (!isDone) await runCell(cell, run, options);
+    talk.info(`cell ${i + 1}/${cells.length} ${cell.name}${done.has(cell) ? ": done before" : ""}`);
+    if (!done.has(cell)) await runCell(cell, run, options);
     const varied = Object.fromEntries(Object.keys(plan.vary).map((key) => [key, cell.options[key]]));
     rows.push({ cell: cell.name, varied, summary: (await readJson(join(run, "summary.json"))) as RunSummary });
     await talk.breathe();
@@ -130,8 +125,27 @@ export async function runExperiment(file: string, options: ExperimentOptions): P
   return { question, rows };
 }
 
+const configOf = (cell: Cell, out: string) => join(out, "cells", `${cell.name}.yaml`);
+
+/** Whether a cell has its summary. Rejects with SegError where that is of other options: the grid was changed. */
+async function isDone(cell: Cell, out: string): Promise<boolean> {
+  const config = configOf(cell, out);
+  if (!existsSync(join(out, cell.name, "summary.json")) || !existsSync(config)) return false;
+  const before = optionsIn(await readText(config), config);
+  const now = optionsIn(stringify(cell.options), config);
+  const changed = [...new Set([...Object.keys(before), ...Object.keys(now)])].find(
+    (key) => !isDeepStrictEqual(before[key], now[key]),
+  );
+  if (changed === undefined) return true;
+  const [was, is] = [before, now].map((options) => JSON.stringify(options[changed]) ?? "absent");
+  const reason = `was run with other options (${changed} ${was}, now ${is})`;
+  throw new SegError(join(out, cell.name), reason, "choose another --out");
+}
+
+const optionsIn = (text: string, file: string) => (parseYaml(text, file) ?? {}) as Record<string, unknown>;
+
 async function runCell(cell: Cell, run: string, { out, signal, plugins = [] }: ExperimentOptions): Promise<void> {
-  const config = join(out, "cells", `${cell.name}.yaml`);
+  const config = configOf(cell, out);
   await writeFileAtomic(config, stringify(cell.options));
   const args = [...entryPoint(), "train", config, "--out", run, ...plugins.flatMap((file) => ["--plugin", file])];
   if (existsSync(join(run, "config.yaml"))) args.push("--resume");
@@ -163,24 +177,3 @@ export function entryPoint(): string[] {
     return ["--import", import.meta.resolve("tsx"), fileURLToPath(new URL("src/cli/main.ts", packageRoot))];
   return [fileURLToPath(new URL("dist/src/cli/main.js", packageRoot))];
 }
-
-/** The table as Markdown: what varied, mIoU, per-class IoU, size, cost. */
-export function markdownTable(question: string, rows: readonly Row[]): string {
-  const keys = Object.keys(rows[0]?.varied ?? {});
-  const classes = rows[0]?.summary.classes ?? [];
-  const head = [...keys, "mIoU", ...classes, "parameters (M)", "trained (M)", "GFLOPs", "s/step", "peak GB"];
-  const lines = rows.map(({ varied, summary }) => [
-    ...keys.map((key) => String(varied[key])),
-    percent(summary.mIoU),
-    ...summary.iou.map(percent),
-    (summary.parameters / 1e6).toFixed(2),
-    (summary.trainedParameters / 1e6).toFixed(2),
-    (summary.flops / 1e9).toFixed(1),
-    summary.secondsPerStep.toFixed(2),
-    (summary.peakBytes / 1e9).toFixed(2),
-  ]);
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return `# ${question}\n\n${[head, head.map(() => "---"), ...lines].map(line).join("\n")}\n`;
-}
-
-const percent = (value: number | null) => (value === null ? "-" : (100 * value).toFixed(1));

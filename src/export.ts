@@ -2,29 +2,32 @@
  * @file `exportOnnx()`: one self-contained ONNX file, image in, class scores out. Stretch and normalisation lie inside the graph; the metadata
  * says what the caller has to do: bands, sizes, padding, class names.
  */
-import { rename } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename } from "node:path";
+import type { Graph } from "./engine/engine.js";
 import { lower } from "./engine/onnx/lower.js";
 import { modelProto } from "./engine/onnx/proto.js";
-import { writeModel } from "./engine/onnx/index.js";
+import { INLINE_LIMIT, modelBesideData } from "./engine/onnx/index.js";
 import { SegError } from "./errors.js";
-import { writeFileAtomic } from "./files.js";
+import { refuseExisting, withAtomicFile, writeFileAtomic } from "./files.js";
 import * as g from "./graph/functions.js";
 import { sizeOf, type Tensor } from "./graph/tensor.js";
+import { sweepLeftovers } from "./leftovers.js";
 import { defineModel } from "./model.js";
 import { type OpenModel, specOf } from "./open-model.js";
 import type { Preprocessing } from "./preprocess.js";
 import { mergeLora } from "./train/lora.js";
 import { software } from "./version.js";
-
-/** Protobuf refuses messages of 2 GiB: above this weights go into FILE.data. */
-const INLINE_LIMIT = 1.9 * 2 ** 30;
+import type { StateDict } from "./weights/state.js";
 
 export interface ExportOptions {
   /** Sides of the input in pixels; default: the encoder's fixed size, else the training crop, else 512. */
   readonly height?: number;
   readonly width?: number;
   readonly batch?: number;
+  /** Replace files that are there. */
+  readonly force?: boolean;
+  /** Bytes of weights above which they go into FILE.data; default what ONNX holds in one file. */
+  readonly inlineLimit?: number;
 }
 
 /** What was written: input [batch, bands, height, width] float32 in raw values; output `scores` [batch, classes, height, width], logits. */
@@ -35,7 +38,7 @@ export interface Exported {
   readonly externalData: boolean;
 }
 
-/** Writes a model as ONNX. Rejects with SegError for sizes the model cannot take. */
+/** Writes a model as ONNX. Rejects with SegError for sizes the model cannot take, and where a file is there already. */
 export async function exportOnnx(open: OpenModel, path: string, options: ExportOptions = {}): Promise<Exported> {
   const { card } = open;
   const { preprocessing } = card;
@@ -49,8 +52,9 @@ export async function exportOnnx(open: OpenModel, path: string, options: ExportO
   const graph = { outputs: { scores } };
   let bytes = 0;
   for (const [name] of model.slots()) bytes += 4 * sizeOf(state.get(name)?.shape ?? []);
-  const externalData = bytes > INLINE_LIMIT;
-  if (externalData) await writeExternal(path, graph, { constants: state }, metadata);
+  const externalData = bytes > (options.inlineLimit ?? INLINE_LIMIT);
+  await claim(externalData ? [path, dataOf(path)] : [path], options.force);
+  if (externalData) await writeBesideData(path, graph, state, metadata);
   else await writeFileAtomic(path, modelProto(lower(graph, { constants: state }), "sam-seg", metadata).finish());
   return { path, input: raw.shape, output: scores.shape, externalData };
 }
@@ -62,11 +66,20 @@ function exportSize({ card }: OpenModel, { height, width }: ExportOptions): [num
   if (size !== undefined && sides.some((side) => side !== size)) {
     throw new SegError("--size", `${card.encoder} has the fixed input size ${size}`, "leave --size out");
   }
-  if (sides.some((side) => side % multipleOf)) {
-    throw new SegError("--size", `${card.encoder} needs multiples of ${multipleOf}`, `try ${usual}`);
+  if (sides.some((side) => !(side > 0) || side % multipleOf !== 0)) {
+    const reason = `${card.encoder} needs positive multiples of ${multipleOf}`;
+    throw new SegError(`--size ${sides.join("x")}`, reason, `try ${usual}`);
   }
   return sides;
 }
+
+/** Refuses files that are there, unless they may be replaced; removes what a killed process left of them. */
+async function claim(files: readonly string[], force = false): Promise<void> {
+  if (!force) files.forEach(refuseExisting);
+  await sweepLeftovers(files);
+}
+
+const dataOf = (path: string) => `${path}.data`;
 
 /** Raw values to what the encoder takes: stretched to 0..255 where the data is no photo, then (x - mean) / std. */
 function normalise(x: Tensor, { stretch, mean, std }: Preprocessing): Tensor {
@@ -112,13 +125,11 @@ function padRaw({ stretch, mean }: Preprocessing): number[] {
   return mean.map((value, i) => low[i] + (value * (high[i] - low[i])) / 255);
 }
 
-/** The data file first: a model that is there can be used. Its name must be the final one, since the model refers to it. */
-async function writeExternal(
-  path: string,
-  ...rest: [Parameters<typeof writeModel>[1], Parameters<typeof writeModel>[2], Record<string, string>]
-) {
-  const temporary = join(dirname(path), `.${process.pid}.partial.onnx`);
-  await writeModel(temporary, ...rest, path);
-  await rename(`${temporary}.data`, `${path}.data`);
-  await rename(temporary, path);
+/** The data gets its name before the model does: a model that is there can be used. */
+async function writeBesideData(path: string, graph: Graph, constants: StateDict, metadata: Record<string, string>) {
+  const { model, data } = modelBesideData(graph, { constants }, basename(dataOf(path)), metadata);
+  await withAtomicFile(path, async (file) => {
+    for (const chunk of model) await file.write(chunk);
+    await writeFileAtomic(dataOf(path), data);
+  });
 }

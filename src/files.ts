@@ -1,17 +1,17 @@
 /**
  * @file Files that are whole or absent: written beside their target, flushed, renamed, and the folder flushed after it.
- * Also content hashes and the lock that keeps two processes out of one run folder.
+ * Also content hashes, and text and JSON read with errors that name the file.
  */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { EXIT, SegError } from "./errors.js";
 
 /** Marks temporary files of ours: `.NAME.PID-N.partial`. */
-const TEMPORARY = /^\..*\.\d+-\d+\.partial$/;
-let counter = 0;
+export const TEMPORARY = /^\..*\.\d+-\d+\.partial$/;
+let counter = Date.now(); // beyond those of an earlier process with the same id, as in containers
 
 /** What a writer may do with a file that is being made. */
 export interface AtomicFile {
@@ -97,17 +97,31 @@ export function writeFault(path: string, error: unknown): unknown {
   return known ? new SegError(path, known[0], known[1], known[2] ?? EXIT.usage, { cause: error }) : error;
 }
 
-/** Writes text or bytes so that the file is whole or as it was before. Rejects with SegError on a full disk and the like. */
-export function writeFileAtomic(path: string, data: string | Uint8Array, system?: FileSystem): Promise<void> {
-  const bytes = typeof data === "string" ? Buffer.from(data) : data;
-  return withAtomicFile(path, (file) => file.write(bytes), system);
+/** Writes text, bytes or chunks of them so that the file is whole or as it was before. Rejects with SegError on a full disk and the like. */
+export function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array | readonly Uint8Array[],
+  system?: FileSystem,
+): Promise<void> {
+  const chunks = typeof data === "string" ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : data;
+  const fill = async (file: AtomicFile) => {
+    for (const chunk of chunks) await file.write(chunk);
+  };
+  return withAtomicFile(path, fill, system);
 }
 
-/** Makes a folder and those above it; SegError where a file is in the way or it is forbidden. */
+/** Makes a folder and those above it; SegError where a file is in the way, it is forbidden or the disk is full. */
 export async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    const fault = writeFault(path, cause);
+    if (fault instanceof SegError) throw fault;
     throw new SegError(path, `cannot be made a folder (${cause.code})`, "choose another place", 2, { cause });
   });
+}
+
+/** Refuses to replace a file nobody said may be replaced. */
+export function refuseExisting(path: string): void {
+  if (existsSync(path)) throw new SegError(path, "exists", "choose another --out, or replace it with --force");
 }
 
 /** Flushes a folder's entries, so that a rename survives a power cut; file systems without it are left alone. */

@@ -5,10 +5,10 @@
 import { parse } from "yaml";
 import { z } from "zod";
 import { encoders } from "./catalog.js";
+import { colorClasses, parseColor } from "./dataset/classes.js";
 import { SegError } from "./errors.js";
 import { readText } from "./files.js";
 import { defineModel } from "./model.js";
-import { defaultPalette } from "./raster/index.js";
 import type { ModelCard } from "./run/card.js";
 import { software } from "./version.js";
 import { loadInto } from "./weights/load.js";
@@ -24,12 +24,14 @@ const description = z.strictObject({
   head: z.enum(["softmax", "sigmoid"]).default("softmax"),
   bands: z.array(z.string()).optional(),
   mean: z.array(z.number()).optional(),
-  std: z.array(z.number()).optional(),
+  std: z.array(z.number().positive()).optional(),
 });
+type Description = z.infer<typeof description>;
 
 /** Reads a checkpoint and the YAML beside it. Rejects with SegError where they do not fit. */
 export async function readForeignModel(file: string, beside: string): Promise<{ card: ModelCard; state: StateDict }> {
   const card = cardOf(parseDescription(await readText(beside), beside));
+  checkBands(card, beside);
   const { encoder, decoder, decoderOptions, classes, head, preprocessing } = card;
   const channels = head === "sigmoid" ? 1 : classes.length;
   const model = defineModel({ encoder, decoder, decoderOptions, classes: channels, bands: preprocessing.bands.length });
@@ -51,11 +53,30 @@ function renameKey(key: string, encoder: string): string | undefined {
   return name === undefined ? undefined : `encoder.${name}`;
 }
 
-function parseDescription(text: string, file: string): z.infer<typeof description> {
+function parseDescription(text: string, file: string): Description {
   const parsed = description.safeParse(parseYaml(text, file));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new SegError(file, `${issue.path.join(".") || "the file"}: ${issue.message}`, "see docs/models.md");
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new SegError(file, `${issue.path.join(".") || "the file"}: ${issue.message}`, "see docs/models.md");
+  }
+  checkClasses(parsed.data, file);
+  return parsed.data;
+}
+
+function checkClasses({ head, classes, colors }: Description, file: string): void {
+  const count = classes.length;
+  if (head === "softmax" ? count < 2 : count > 2) {
+    const reason = `head ${head} is for ${head === "softmax" ? "two classes or more" : "one class or two"}, not ${count}`;
+    throw new SegError(file, reason, "see docs/models.md");
+  }
+  if (colors && colors.length !== count)
+    throw new SegError(file, `names ${count} class(es) and ${colors.length} color(s)`, "give one for each class");
+}
+
+function checkBands({ preprocessing: { bandNames, mean, std } }: ModelCard, file: string): void {
+  if (new Set([bandNames.length, mean.length, std.length]).size === 1) return;
+  const reason = `${bandNames.length} bands, ${mean.length} values of mean and ${std.length} of std do not fit`;
+  throw new SegError(file, reason, "give bands, mean and std for every band of the model");
 }
 
 function parseYaml(text: string, file: string): unknown {
@@ -66,18 +87,8 @@ function parseYaml(text: string, file: string): unknown {
   }
 }
 
-function cardOf({
-  encoder,
-  decoder,
-  classes,
-  colors,
-  decoderOptions,
-  head,
-  ...given
-}: z.infer<typeof description>): ModelCard {
+function cardOf({ encoder, decoder, decoderOptions, head, ...given }: Description): ModelCard {
   const { input } = encoders.get(encoder);
-  const palette = defaultPalette(classes.length);
-  const named = head === "sigmoid" && classes.length === 1 ? ["background", ...classes] : classes;
   const mean = given.mean ?? [...input.mean];
   return {
     format: 1,
@@ -86,10 +97,7 @@ function cardOf({
     pyramid: "simple",
     decoderOptions,
     adaptBands: false,
-    classes: named.map((name, i) => ({
-      name,
-      color: colors?.[i] ? rgb(colors[i]) : ([...(palette[i] ?? [0, 0, 0])] as [number, number, number]),
-    })),
+    classes: classesOf(given),
     head,
     preprocessing: {
       bands: mean.map((_, i) => i),
@@ -105,5 +113,9 @@ function cardOf({
   };
 }
 
-const rgb = (text: string): [number, number, number] =>
-  [1, 3, 5].map((at) => Number.parseInt(text.slice(at, at + 2), 16)) as [number, number, number];
+/** Classes with colours; a single one (SMP's classes=1) is what its sigmoid tells from a background. */
+function classesOf({ classes, colors }: Pick<Description, "classes" | "colors">): ModelCard["classes"] {
+  const own = classes.map((name, i) => ({ name, color: colors && parseColor(colors[i]) }));
+  const named = own.length === 1 ? [{ name: "background" }, ...own] : own;
+  return colorClasses(named).map(({ name, color: [r, g, b] }) => ({ name, color: [r, g, b] }));
+}

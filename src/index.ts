@@ -30,9 +30,9 @@ export {
   type ExperimentOptions,
   type Grid,
   grid,
-  type Row as ExperimentRow,
   runExperiment,
 } from "./experiment.js";
+export type { Row as ExperimentRow } from "./experiment-table.js";
 export { type LongCall, type MetricsEvent, Stopped, type TalkEvent } from "./talk.js";
 
 // ---- data

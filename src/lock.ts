@@ -6,6 +6,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { SegError } from "./errors.js";
+import { writeFault } from "./files.js";
+import { isRunning } from "./leftovers.js";
 
 interface Holder {
   readonly pid: number;
@@ -15,16 +17,16 @@ interface Holder {
   readonly ticks?: string;
 }
 
-/** Takes the lock of a folder; resolves to the call that gives it back. `force`: take it from another machine. */
+/** Takes the lock of a folder; resolves to the call that gives it back. `force`: take it from another machine. `makeLink`: for tests. */
 export async function acquireLock(
   folder: string,
-  options: { readonly force?: boolean } = {},
+  options: { readonly force?: boolean; readonly makeLink?: typeof link } = {},
 ): Promise<() => Promise<void>> {
   const path = join(folder, "lock.json");
   const mine = await writeClaim(folder);
   try {
     for (let attempt = 0; attempt < 500; attempt++) {
-      if (await tryLink(mine, path)) return () => rm(path, { force: true });
+      if (await tryLink(mine, path, options.makeLink ?? link)) return () => rm(path, { force: true });
       await clearStale(path, folder, options.force ?? false);
     }
   } finally {
@@ -42,17 +44,26 @@ async function writeClaim(folder: string): Promise<string> {
     started: new Date().toISOString(),
     ticks: startTicks(process.pid),
   };
-  await writeFile(path, JSON.stringify(holder), { flag: "wx" });
+  await writeFile(path, JSON.stringify(holder), { flag: "wx" }).catch((error) => {
+    throw writeFault(folder, error);
+  });
   return path;
 }
 
-async function tryLink(from: string, to: string): Promise<boolean> {
+/** What file systems without hard links answer: exFAT, some of networks. */
+const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
+
+async function tryLink(from: string, to: string, makeLink: typeof link): Promise<boolean> {
+  const byCopy = async (error: NodeJS.ErrnoException) => {
+    if (!NO_LINKS.includes(error.code ?? "")) throw error;
+    await writeFile(to, await readFile(from), { flag: "wx" });
+  };
   try {
-    await link(from, to);
+    await makeLink(from, to).catch(byCopy);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
+    throw writeFault(to, error);
   }
 }
 
@@ -60,6 +71,7 @@ async function tryLink(from: string, to: string): Promise<boolean> {
 async function clearStale(path: string, folder: string, force: boolean): Promise<void> {
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) return; // given back in between
+  if (text === "" && (await ageOf(path)) < BREAKING_MILLISECONDS) return void (await setTimeout(20)); // made without a link, about to be written
   const holder = parseHolder(text);
   if (holder && holder.host !== hostname() && !force) {
     throw new SegError(
@@ -106,13 +118,16 @@ async function tryMakeFolder(path: string): Promise<boolean> {
 const BREAKING_MILLISECONDS = 5000;
 
 async function waitForBreaker(breaking: string): Promise<void> {
-  const age = await stat(breaking).then(
-    ({ mtimeMs }) => Date.now() - mtimeMs,
-    () => 0, // done in between
-  );
-  if (age > BREAKING_MILLISECONDS) await rm(breaking, { recursive: true, force: true });
+  if ((await ageOf(breaking)) > BREAKING_MILLISECONDS) await rm(breaking, { recursive: true, force: true });
   else await setTimeout(20);
 }
+
+/** Milliseconds since a change; 0 where it is gone in between. */
+const ageOf = (path: string) =>
+  stat(path).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs,
+    () => 0,
+  );
 
 function parseHolder(text: string): Holder | undefined {
   try {
@@ -125,11 +140,7 @@ function parseHolder(text: string): Holder | undefined {
 }
 
 function isAlive(holder: Holder): boolean {
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+  if (!isRunning(holder.pid)) return false;
   const ticks = startTicks(holder.pid);
   return holder.ticks === undefined || ticks === undefined || ticks === holder.ticks;
 }

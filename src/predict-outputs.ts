@@ -18,6 +18,12 @@ const isFolder = (path: string) => existsSync(path) && statSync(path).isDirector
 /** The overlay written beside a class PNG. */
 export const overlayOf = (output: string): string => output.replace(/\.png$/i, "-overlay.png");
 
+/** All that is written for an output. */
+export const filesOf = (output: string): string[] => [
+  output,
+  isScene(output) ? `${output}.aux.xml` : overlayOf(output),
+];
+
 /** The inputs with folders replaced by the images in them, by name. */
 export function expandInputs(inputs: readonly string[]): string[] {
   return inputs.flatMap((input) => {
@@ -36,7 +42,7 @@ export function planOutputs(inputs: readonly string[], out: string): string[] {
     throw new SegError(`--out ${out}`, reason, "name it so, or give a folder");
   }
   const outputs = inputs.map((input) => join(out, basename(input, extname(input)) + suffixOf(input)));
-  const all = outputs.flatMap((path) => (isScene(path) ? [path] : [path, overlayOf(path)]));
+  const all = outputs.flatMap(filesOf);
   const twice = all.find((path, i) => all.indexOf(path) !== i);
   if (twice) throw new SegError(twice, "two inputs would be written to it", "predict them into different folders");
   return outputs;
@@ -57,18 +63,23 @@ export async function keyOf(input: string, parameters: Readonly<Record<string, u
  */
 export async function isComplete(input: string, output: string, key: string, force: boolean): Promise<boolean> {
   await makeFolder(dirname(output));
-  if (!existsSync(output)) return false;
-  if (realpathSync(output) === realpathSync(input)) {
-    throw new SegError(output, "is the input itself, which would be lost", "give a folder of its own with --out");
-  }
-  const whole = isScene(output) || existsSync(overlayOf(output));
-  if (await holdsKey(output, key)) return whole;
-  if (force) return false;
-  throw new SegError(
-    output,
-    "exists and was made from something else",
-    "choose another --out, or replace it with --force",
-  );
+  const files = isScene(output) ? [output] : [output, overlayOf(output)];
+  for (const file of files) refuseInput(input, file);
+  const isOurs = existsSync(output) && (await holdsKey(output, key)); // written last, so what lies beside it is ours, too
+  if (isOurs) return files.every((file) => existsSync(file));
+  for (const file of files) if (!force && existsSync(file)) await refuseOther(file, key);
+  return false;
+}
+
+function refuseInput(input: string, file: string): void {
+  if (!existsSync(file) || realpathSync(file) !== realpathSync(input)) return;
+  throw new SegError(file, "is the input itself, which would be lost", "give a folder of its own with --out");
+}
+
+async function refuseOther(file: string, key: string): Promise<void> {
+  if (await holdsKey(file, key)) return;
+  const remedy = "choose another --out, or replace it with --force";
+  throw new SegError(file, "exists and was made from something else", remedy);
 }
 
 /** The key stands in the first or last 64 KiB of our files. */

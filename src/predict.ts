@@ -4,9 +4,10 @@
 import { basename } from "node:path";
 import { IGNORE } from "./contract.js";
 import { EXIT, errorLine, SegError } from "./errors.js";
+import { sweepLeftovers } from "./leftovers.js";
 import type { OpenModel } from "./open-model.js";
 import { argMaxClasses, displayImage } from "./postprocess.js";
-import { expandInputs, isComplete, isScene, keyOf, overlayOf, planOutputs } from "./predict-outputs.js";
+import { expandInputs, filesOf, isComplete, isScene, keyOf, overlayOf, planOutputs } from "./predict-outputs.js";
 import {
   type BlendMode,
   type Color,
@@ -57,6 +58,7 @@ export async function predict(
   sceneOptions(open, options);
   const files = expandInputs(inputs);
   const outputs = planOutputs(files, options.out);
+  await sweepLeftovers(outputs.flatMap(filesOf));
   const results: Prediction[] = [];
   for (const [i, input] of files.entries()) {
     results.push(await predictOne(open, input, outputs[i], options, talk));
@@ -87,8 +89,9 @@ async function predictOne(
 
 /** Everything but the input that an output's bytes depend on. */
 async function parametersOf(open: OpenModel, input: string, options: PredictOptions) {
-  const parts = { software, model: await open.digest(), preprocessing: open.card.preprocessing };
-  const common = { ...parts, engine: open.engine.name };
+  const { preprocessing, classes, head } = open.card;
+  const model = { digest: await open.digest(), preprocessing, classes, head }; // a foreign checkpoint's are in its YAML file
+  const common = { software, model, engine: open.engine.name };
   return isScene(input) ? { ...common, ...sceneOptions(open, options), alpha: options.alpha ?? null } : common;
 }
 
@@ -119,7 +122,8 @@ async function predictPhoto(open: OpenModel, input: string, output: string, key:
   const { valid, width, height } = image;
   const labels = { data: valid ? data.map((value, i) => (valid[i] ? value : IGNORE)) : data, width, height };
   const colors = colorsOf(open);
-  await writePng(overlayOf(output), overlay(displayImage(image, open.card.preprocessing), labels, colors));
+  const picture = overlay(displayImage(image, open.card.preprocessing), labels, colors);
+  await writePng(overlayOf(output), picture, key);
   await writeIndexedPng(output, labels, colors, key);
 }
 

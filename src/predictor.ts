@@ -1,14 +1,15 @@
 /**
- * @file Runs a model on whole images of any size: one compiled program a padded input shape. Used by validation, `seg eval`,
- * `seg predict` and the library's `model.predict`.
+ * @file Runs a model on whole images of any size: one compiled program a padded input shape, the last few kept. Used by validation,
+ * `seg eval`, `seg predict` and the library's `model.predict`.
  */
 import type { Raster } from "./contract.js";
 import type { Engine, Program } from "./engine/engine.js";
+import { programCache } from "./engine/program-cache.js";
 import * as g from "./graph/functions.js";
 import type { TensorData } from "./graph/tensor.js";
 import type { Model } from "./model.js";
 import { placeBack, type Scores } from "./postprocess.js";
-import { type Placement, type Preprocessing, selectBands, toInput } from "./preprocess.js";
+import { type Preprocessing, selectBands, toInput } from "./preprocess.js";
 import type { StateDict } from "./weights/state.js";
 
 export interface PredictorPlan {
@@ -26,9 +27,7 @@ export interface Predictor {
   scores(image: Raster): Promise<Scores>;
   /** The same from cached maps of the encoder; `image` is needed where the pyramid reads it. */
   scoresOfMaps(maps: readonly TensorData[], image: Raster): Promise<Scores>;
-  /** Maps of the encoder a decoder would be fed: what the embedding cache holds. */
-  maps(image: Raster): Promise<TensorData[]>;
-  /** The same for a raster whose bands are chosen and stretched already. */
+  /** Maps of the encoder a decoder would be fed, of a raster whose bands are chosen and stretched already: what the embedding cache holds. */
   preparedMaps(image: Raster): Promise<TensorData[]>;
   dispose(): Promise<void>;
 }
@@ -36,46 +35,35 @@ export interface Predictor {
 type Kind = "whole" | "encode" | "decode";
 
 export function createPredictor(plan: PredictorPlan): Predictor {
-  const programs = new Map<string, Promise<Program>>();
-  const program = (kind: Kind, height: number, width: number) => {
-    const key = `${kind} ${height}x${width}`;
-    const known = programs.get(key) ?? compile(plan, kind, height, width);
-    programs.set(key, known);
-    return known;
-  };
-  const run = async (kind: Kind, input: TensorData, maps: readonly TensorData[] = []) => {
+  const programs = programCache();
+  const run = (kind: Kind, input: TensorData, maps: readonly TensorData[] = []) => {
     const [, , height, width] = input.shape;
-    const compiled = await program(kind, height, width);
-    const weights = plan.feeds?.() ?? new Map<string, TensorData>();
-    const all: Record<string, TensorData> = {
-      image: input,
-      ...Object.fromEntries(maps.map((map, i) => [`map/${i}`, map])),
-    };
-    return compiled.run(Object.fromEntries(compiled.feeds.map((name) => [name, all[name] ?? weights.get(name)])));
+    const make = () => compile(plan, kind, height, width);
+    return programs.use(`${kind} ${height}x${width}`, make, (program) => runOn(program, plan, input, maps));
   };
-  const encode = async (input: TensorData) => {
-    const outputs = await run("encode", input);
-    return plan.model.cached.map((_, i) => outputs[`map/${i}`]);
+  const scores = async (kind: Kind, image: Raster, maps?: readonly TensorData[]) => {
+    const { input, placement } = toInput(selectBands(image, plan.preprocessing), plan.preprocessing);
+    const { logits } = await run(kind, input, maps);
+    return placeBack(logits.data as Float32Array, logits.shape[1], placement, image.width, image.height);
   };
-  const back = (logits: TensorData, at: Placement, image: Raster) =>
-    placeBack(logits.data as Float32Array, logits.shape[1], at, image.width, image.height);
-  const prepare = (image: Raster) => toInput(selectBands(image, plan.preprocessing), plan.preprocessing);
   return {
-    async scores(image) {
-      const { input, placement } = prepare(image);
-      return back((await run("whole", input)).logits, placement, image);
+    scores: (image) => scores("whole", image),
+    scoresOfMaps: (maps, image) => scores("decode", image, maps),
+    async preparedMaps(image) {
+      const outputs = await run("encode", toInput(image, plan.preprocessing).input);
+      return plan.model.cached.map((_, i) => outputs[`map/${i}`]);
     },
-    async scoresOfMaps(maps, image) {
-      const { input, placement } = prepare(image);
-      return back((await run("decode", input, maps)).logits, placement, image);
-    },
-    maps: (image) => encode(prepare(image).input),
-    preparedMaps: (image) => encode(toInput(image, plan.preprocessing).input),
-    async dispose() {
-      for (const compiled of programs.values()) await (await compiled).dispose();
-      programs.clear();
-    },
+    dispose: () => programs.dispose(),
   };
+}
+
+/** Feeds a program what it asks for: the image, maps of the encoder, and the weights that are no constants. */
+function runOn(program: Program, plan: PredictorPlan, input: TensorData, maps: readonly TensorData[]) {
+  const weights = plan.feeds?.();
+  const fed = new Map([["image", input], ...maps.map((map, i) => [`map/${i}`, map] as const)]);
+  return program.run(
+    Object.fromEntries(program.feeds.map((name) => [name, (fed.get(name) ?? weights?.get(name)) as TensorData])),
+  );
 }
 
 function compile(

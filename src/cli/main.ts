@@ -38,6 +38,9 @@ const EXAMPLES: readonly (readonly [string, string])[] = [
   ["seg predict scene.tif --model runs/a --out map.tif", "a class map on the scene's grid"],
 ];
 
+/** The command at work, as errors speak of it. */
+let atWork = "";
+
 async function main(argv: readonly string[]): Promise<number> {
   let code: number = EXIT.ok;
   let parser: Argv = yargs([...argv])
@@ -66,6 +69,7 @@ async function main(argv: readonly string[]): Promise<number> {
       async (y: Argv) => (await load()).command.build(y) as Argv<unknown>,
       async (args) => {
         const { command } = await load();
+        atWork = usage.split(" ")[0];
         code = await command.run(await checkArguments(args as GivenArguments, command, usage));
       },
     );
@@ -88,7 +92,8 @@ function report(error: unknown): number {
     return error.exitCode;
   }
   if (error instanceof Stopped) {
-    console.error(`seg: ${errorLine(error)}; everything is saved, go on with --resume`);
+    const remedy = atWork === "train" ? "everything is saved, go on with --resume" : "run the same command again";
+    console.error(`seg: ${errorLine(error)}; ${remedy}`);
     return 128 + (SIGNALS[error.signal] ?? SIGNALS.SIGTERM);
   }
   console.error(`seg: internal error: ${errorLine(error)}; please report it (run again with --debug for the details)`);

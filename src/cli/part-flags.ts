@@ -53,11 +53,14 @@ export function datasetOptions(
   return options;
 }
 
-/** `--decoder.channels 64,32` and the like: everything below a prefix, nested at dots. */
+/** `--decoder.channels 64,32` and the like: everything below a prefix, nested at dots. A value and options below it are an error. */
 export function dottedOptions(args: Readonly<Record<string, unknown>>, prefix: string): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(args)) {
     if (!key.startsWith(`${prefix}.`)) continue;
+    const above = Object.keys(args).find((other) => other.startsWith(`${prefix}.`) && key.startsWith(`${other}.`));
+    if (above !== undefined)
+      throw new SegError(`--${key}`, `--${above} is given a value of its own`, "give one of the two");
     const path = key.slice(prefix.length + 1).split(".");
     let at = out;
     for (const part of path.slice(0, -1)) {

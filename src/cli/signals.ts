@@ -3,11 +3,18 @@
 /** Numbers of the signals that are heard; the exit code is 128 + number. */
 export const SIGNALS: Readonly<Record<string, number>> = { SIGINT: 2, SIGUSR1: 10, SIGTERM: 15 };
 
+/** Milliseconds in which the same signal counts once: `timeout` sends it to the process and to its group. */
+const TOGETHER = 300;
+
 /** Runs `work` with a signal whose abort reason is the process signal's name. */
 export async function withSignals<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
+  let heard = 0;
   const hear = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(128 + SIGNALS[name]);
+    const { aborted, reason } = controller.signal;
+    if (aborted && name === reason && performance.now() - heard < TOGETHER) return;
+    if (aborted) process.exit(128 + SIGNALS[name]);
+    heard = performance.now();
     controller.abort(name);
   };
   for (const name of Object.keys(SIGNALS)) process.on(name, hear);

@@ -1,11 +1,10 @@
 /** @file Which samples a step sees: a pure function of (seed, step), so a resumed run sees what the unbroken one would have. */
 import { permutation } from "../random.js";
 
-/** One draw: the sample's index, its epoch, and its running number. */
+/** One draw: the sample's index and its epoch. */
 export interface Draw {
   readonly index: number;
   readonly epoch: number;
-  readonly position: number;
 }
 
 /** Draws `position .. position + count - 1` of the endless sequence of shuffled epochs over `samples` samples. */
@@ -16,6 +15,6 @@ export function draws(samples: number, seed: number, position: number, count: nu
     const epoch = Math.floor(at / samples);
     const order = orders.get(epoch) ?? permutation(samples, seed, `order/${epoch}`);
     orders.set(epoch, order);
-    return { index: order[at % samples], epoch, position: at };
+    return { index: order[at % samples], epoch };
   });
 }

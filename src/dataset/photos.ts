@@ -8,7 +8,7 @@ import sharp from "sharp";
 import type { Dataset, Raster, Sample } from "../contract.js";
 import { SegError } from "../errors.js";
 import { sha256File } from "../files.js";
-import { type Grid, type IndexedImage, openGeoTiff, readIndexed, readPhoto } from "../raster/index.js";
+import { type Grid, type IndexedImage, openGeoTiff, readIndexed, readPhoto, warnOfRotation } from "../raster/index.js";
 import { sameGrid } from "./grids.js";
 import { type MaskContext, readMasks, toLabels } from "./masks.js";
 import { type LabelOptions, type LabelScheme, makeScheme } from "./scheme.js";
@@ -112,16 +112,20 @@ function warnOnce(warnings: string[]): (message: string) => void {
 }
 
 function pairSample({ id, image, mask, split }: Pair, scheme: LabelScheme, warn: (message: string) => void): Sample {
+  let hash: Promise<string> | undefined;
   return {
     id: `${split}/${id}`,
     file: image,
     image: () => readRgb(image, warn),
     async labels() {
       const stored = await readIndexed(mask);
-      await checkSize(image, mask, stored);
+      await checkSize(image, mask, stored, warn);
       return toLabels(stored, scheme, { file: mask } satisfies MaskContext);
     },
-    contentHash: () => sha256File(image),
+    contentHash() {
+      hash ??= sha256File(image);
+      return hash;
+    },
   };
 }
 
@@ -131,8 +135,13 @@ async function readRgb(path: string, warn: (message: string) => void): Promise<R
   throw new SegError(path, `has ${raster.bands} bands, not 3`, "read such scenes with --dataset geotiff");
 }
 
-async function checkSize(image: string, mask: string, stored: IndexedImage): Promise<void> {
-  const info = await describeImage(image);
+async function checkSize(
+  image: string,
+  mask: string,
+  stored: IndexedImage,
+  warn: (message: string) => void,
+): Promise<void> {
+  const info = await describeImage(image, warn);
   if (info.width !== stored.width || info.height !== stored.height) {
     const reason = `is ${stored.width} x ${stored.height} pixels, its image ${info.width} x ${info.height}`;
     throw new SegError(mask, reason, `give ${basename(image)} a mask of its own size`);
@@ -153,15 +162,17 @@ interface ImageInfo {
   readonly grid?: Grid;
 }
 
-/** Size of an image from its header. */
-async function describeImage(path: string): Promise<ImageInfo> {
+/** Size of an image from its header; `warn` hears of a rotation there, for who reads labels alone. */
+async function describeImage(path: string, warn?: (message: string) => void): Promise<ImageInfo> {
   if (await isTiff(path)) {
     const { width, height, bands, grid, close } = await openGeoTiff(path);
     await close();
     return { width, height, bands, grid, tiff: true };
   }
   try {
-    const { width, height, channels } = await sharp(path).metadata();
+    const metadata = await sharp(path).metadata();
+    const { width, height, channels } = metadata;
+    warnOfRotation(path, metadata, { warn });
     return { width, height, bands: channels, tiff: false };
   } catch (cause) {
     throw new SegError(path, "is not a readable image", "replace the file", 2, { cause });

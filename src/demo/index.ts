@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Raster } from "../contract.js";
 import { SegError } from "../errors.js";
 import { addToConfusion, CONVENTION, confusion, type Scores, scoresOf } from "../metrics.js";
+import { sweepLeftovers } from "../leftovers.js";
 import { openModel } from "../open-model.js";
 import { predict } from "../predict.js";
 import { type ByteImage, makeGrid, openGeoTiff, overlay, writeGeoTiff, writePng } from "../raster/index.js";
@@ -117,6 +118,7 @@ async function paintScenes(out: string, seed: number): Promise<ScenePaths> {
 async function paintScene({ scene, labels }: ScenePaths, seed: number, side: number, easting: number): Promise<void> {
   if (existsSync(scene) && existsSync(labels)) return;
   const town = paintTown(seed, side);
+  await sweepLeftovers([scene, labels]);
   const grid = makeGrid(side, side, [easting, METRES_PER_PIXEL, 0, 5300000, 0, -METRES_PER_PIXEL], EPSG);
   const shape = { width: side, height: side, dtype: "uint8", grid } as const;
   const colors = new Map(

@@ -1,7 +1,7 @@
 /** @file Images and GeoTIFFs in and out, windows, exact resizing, statistics and pictures. */
 export * from "./geotiff/index.js";
 export { colorize, defaultPalette, overlay, toDisplay } from "./overlay.js";
-export { MAX_PIXELS, type PhotoOptions, readIndexed, readPhoto } from "./photo.js";
+export { MAX_PIXELS, type PhotoOptions, readIndexed, readPhoto, warnOfRotation } from "./photo.js";
 export { type ByteImage, type Color, encodeIndexedPng, encodePng, writeIndexedPng, writePng } from "./png.js";
 export type { IndexedImage } from "./png-decode.js";
 export { resizeBilinear, resizeNearest, samSize } from "./resize.js";

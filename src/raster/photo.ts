@@ -30,11 +30,7 @@ export async function readPhoto(path: string, options: PhotoOptions = {}): Promi
     const image = sharp(path, { limitInputPixels: MAX_PIXELS, failOn: "truncated", ignoreIcc: true });
     const metadata = await image.metadata();
     checkPhoto(path, metadata);
-    if ((metadata.orientation ?? 1) !== 1) {
-      options.warn?.(
-        `${path}: EXIF asks for a rotation (${metadata.orientation}); pixels are used as stored, as masks are`,
-      );
-    }
+    warnOfRotation(path, metadata, options);
     const { data, info } = await image.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
     return toRgb(new Uint8Array(data.buffer, data.byteOffset, data.length), info.width, info.height, info.channels);
   } catch (error) {
@@ -42,6 +38,12 @@ export async function readPhoto(path: string, options: PhotoOptions = {}): Promi
     const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0];
     throw new SegError(path, `not a readable image (${reason})`, "replace the file", undefined, { cause: error });
   }
+}
+
+/** Tells of an EXIF rotation in a photo's header. */
+export function warnOfRotation(path: string, { orientation = 1 }: Metadata, { warn }: PhotoOptions): void {
+  if (orientation !== 1)
+    warn?.(`${path}: EXIF asks for a rotation (${orientation}); pixels are used as stored, as masks are`);
 }
 
 /** A mask as stored: class indices of a palette or grey PNG, raw RGB of a colour PNG, samples of an integer TIFF. */

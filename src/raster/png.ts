@@ -33,8 +33,8 @@ export async function writeIndexedPng(
 }
 
 /** Writes 8-bit grey (1 band), grey and alpha (2), RGB (3) or RGBA (4). */
-export async function writePng(path: string, image: ByteImage): Promise<void> {
-  await writeFileAtomic(path, await encodePng(image));
+export async function writePng(path: string, image: ByteImage, comment?: string): Promise<void> {
+  await writeFileAtomic(path, await encodePng(image, comment));
 }
 
 /** The bytes of `writeIndexedPng`; `comment` becomes a text chunk. */
@@ -50,12 +50,14 @@ export async function encodeIndexedPng(
   for (const [i, colour] of palette.slice(0, 256).entries()) colours.set(colour, i * 3);
   const rows = new Uint8Array(height * (width + 1));
   for (let y = 0; y < height; y++) rows.set(data.subarray(y * width, (y + 1) * width), y * (width + 1) + 1);
-  const text = comment === undefined ? [] : [chunk("tEXt", Buffer.from(`Comment\0${comment}`, "latin1"))];
-  return assemble(width, height, 3, [chunk("PLTE", colours), ...text], rows);
+  return assemble(width, height, 3, [chunk("PLTE", colours), ...commentChunk(comment)], rows);
 }
 
-/** The bytes of `writePng`. */
-export async function encodePng({ data, width, height, bands }: ByteImage): Promise<Uint8Array> {
+const commentChunk = (text?: string) =>
+  text === undefined ? [] : [chunk("tEXt", Buffer.from(`Comment\0${text}`, "latin1"))];
+
+/** The bytes of `writePng`; `comment` becomes a text chunk. */
+export async function encodePng({ data, width, height, bands }: ByteImage, comment?: string): Promise<Uint8Array> {
   const type = COLOUR_TYPES[bands];
   if (type === undefined || data.length !== width * height * bands) {
     throw new Error(`internal: ${data.length} samples are not a ${width} x ${height} PNG of ${bands} band(s)`);
@@ -63,7 +65,7 @@ export async function encodePng({ data, width, height, bands }: ByteImage): Prom
   const stride = width * bands;
   const rows = new Uint8Array(height * (stride + 1));
   for (let y = 0; y < height; y++) filterRow(data, y, stride, bands, rows);
-  return assemble(width, height, type, [], rows);
+  return assemble(width, height, type, commentChunk(comment), rows);
 }
 
 /** Paeth for every row: one fixed filter keeps the output a function of the pixels alone. */

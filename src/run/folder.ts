@@ -2,16 +2,17 @@
  * @file The run folder: resolved config.yaml, manifest.json, status.json, metrics.jsonl, checkpoints/, plots/, samples/,
  * summary.json and report.html. One process at a time holds its lock.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { cpus, hostname, platform, totalmem } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { type TrainConfig, trainConfig } from "../config.js";
 import { EXIT, SegError } from "../errors.js";
 import { nodeFileSystem, readText, sweepTemporaries, writeFault, writeFileAtomic } from "../files.js";
 import { acquireLock } from "../lock.js";
 import { software } from "../version.js";
+import { CHECKPOINTS } from "./model-file.js";
+import { clearCheckpoints, hasBegun, refuseStrangers } from "./unbegun.js";
 
 export interface RunFolder {
   readonly path: string;
@@ -26,6 +27,7 @@ const FREE = new Set(["resume", "force", "threads", "out", "data", "saveEvery", 
 /** Makes or reopens the folder of a run and takes its lock. */
 export async function openRun(config: TrainConfig, describeEngine: string): Promise<RunFolder> {
   const path = config.out;
+  if (!hasBegun(path)) await refuseStrangers(path); // before anything is made: such a folder stays as it was
   await makeRunFolder(path);
   const release = await acquireLock(path, { force: config.force });
   try {
@@ -48,37 +50,10 @@ export async function openRun(config: TrainConfig, describeEngine: string): Prom
 
 async function makeRunFolder(path: string): Promise<void> {
   try {
-    await nodeFileSystem.makeFolder(join(path, "checkpoints"));
+    await nodeFileSystem.makeFolder(join(path, CHECKPOINTS));
   } catch (error) {
     throw writeFault(path, error);
   }
-}
-
-/** Files a run may have before its first checkpoint. */
-const OWN = new Set(["checkpoints", "lock.json", "manifest.json", "config.yaml", "status.json", "metrics.jsonl"]);
-
-/** Takes away what a run that never began has left: renamed first to a name that sweeps remove, so that a kill leaves no half of it. */
-async function clearCheckpoints(root: string): Promise<void> {
-  const aside = join(root, ".last-0");
-  for (const name of await readdir(root)) {
-    await nodeFileSystem.remove(aside);
-    if (name === basename(aside)) continue;
-    await nodeFileSystem.rename(join(root, name), aside);
-  }
-  await nodeFileSystem.remove(aside);
-}
-
-/** Whether there is something to go on from: a run that was refused or killed before its first step is simply started again. */
-function hasBegun(path: string): boolean {
-  return ["last", "previous", ".old-last", "best"].some((kind) => isBeyondStart(join(path, "checkpoints", kind)));
-}
-
-/** Both files must say step 0: a turned bit in one of them makes no run look as if it had not begun. */
-function isBeyondStart(checkpoint: string): boolean {
-  if (!existsSync(checkpoint)) return false;
-  const says = (file: string, step: RegExp) =>
-    existsSync(join(checkpoint, file)) && step.test(readFileSync(join(checkpoint, file), "utf8"));
-  return !(says("progress.json", /^\{"step":0,/) && says("model.json", /^ {2}"step": 0,$/m));
 }
 
 async function prepare(path: string, config: TrainConfig, engine: string): Promise<void> {
@@ -94,16 +69,13 @@ async function prepare(path: string, config: TrainConfig, engine: string): Promi
     refuseChanges(file, parseConfig(await readText(file), file), config);
     return;
   }
-  const strangers = (await readdir(path)).filter(
-    (name) => !name.startsWith(".") && !OWN.has(name), // ours are of a start that was killed, or refused
-  );
-  if (strangers.length) {
-    throw new SegError(path, `is not empty (${strangers[0]}) and holds no run`, "choose another --out");
-  }
-  await clearCheckpoints(join(path, "checkpoints"));
+  await clearCheckpoints(path);
   await writeFileAtomic(join(path, "manifest.json"), `${JSON.stringify(manifest(engine), null, 2)}\n`);
   await writeFileAtomic(file, stringify(config));
 }
+
+/** Whether a folder holds the configuration of a run. */
+export const isRun = (path: string): boolean => existsSync(join(path, "config.yaml"));
 
 /** The configuration a run was started with. */
 export async function readRunConfig(run: string): Promise<TrainConfig> {
@@ -135,7 +107,7 @@ function refuseChanges(file: string, before: TrainConfig, now: TrainConfig): voi
     if (was !== is) {
       throw new SegError(
         file,
-        `the run was started with ${key} ${was}, now it is ${is}`,
+        `the run was started with ${key} ${was ?? "not given"}, now it is ${is ?? "not given"}`,
         "resume with the same options, or start a new run",
       );
     }

@@ -3,19 +3,18 @@
  */
 import { mkdir, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Sample } from "../contract.js";
+import type { LabelMap, Raster, Sample } from "../contract.js";
 import { dihedral, swapsSides } from "../data/dihedral.js";
 import { EXIT, SegError } from "../errors.js";
 import { decodeSample } from "../data/batch.js";
-import type { Decoded } from "../data/memory.js";
 import type { Draw } from "../data/order.js";
 import { warpImage, warpLabels } from "../data/warp.js";
 import type { TensorData } from "../graph/tensor.js";
 import type { Predictor } from "../predictor.js";
-import { toInput, toLabels } from "../preprocess.js";
+import { placementOf, toInput, toLabels } from "../preprocess.js";
 import { generator } from "../random.js";
 import type { Talk } from "../talk.js";
-import { type EmbeddingKey, embeddingCache, weightsDigest } from "./embeddings.js";
+import { type EmbeddingKey, embeddingCache } from "./embeddings.js";
 import type { RunPlan } from "./plan.js";
 import type { StepInput } from "./session.js";
 
@@ -26,59 +25,66 @@ export interface CachedMaps {
   fill(samples: readonly Sample[], views: number): Promise<void>;
 }
 
-/** The cache of a run: `--cache`, or `.embeddings` beside the run folder. */
-export function cachedMaps(
-  plan: RunPlan,
-  encoder: Predictor,
-  frozen: ReadonlyMap<string, TensorData>,
-  engine: string,
-  talk: Talk,
-): CachedMaps {
+/** The cache of a run: `--cache`, or `.embeddings` beside the run folder. `weights`, `engine`: what computes the maps. */
+export function cachedMaps(plan: RunPlan, encoder: Predictor, weights: string, engine: string, talk: Talk): CachedMaps {
   const folder = plan.config.cache ?? join(dirname(plan.config.out), ".embeddings");
   const cache = embeddingCache(folder, talk.warn);
-  const weights = weightsDigest(frozen);
-  const keyOf = async (sample: Sample, view: number): Promise<EmbeddingKey> => ({
-    image: await sample.contentHash(),
-    weights,
-    encoder: plan.config.encoder,
-    preprocessing: plan.preprocessing,
-    view,
-    features: plan.model.cached.map((feature) => feature.name),
-    engine,
-  });
-  const compute = async (sample: Sample, key: EmbeddingKey) => {
-    const { image } = viewOf(await decodeSample(sample, plan.preprocessing), key.view);
-    const maps = await encoder.preparedMaps(image);
+  const viewed = async (sample: Sample, view: number): Promise<Viewed> => {
+    const image = await sample.contentHash();
+    return { sample, key: keyOf(plan, { image, weights, view, engine }) };
+  };
+  const compute = async ({ sample, key }: Viewed) => {
+    const { image } = await decodeSample(sample, plan.preprocessing);
+    const maps = await encoder.preparedMaps(viewOfImage(image, key.view));
     await cache.write(key, maps);
     return maps;
   };
   return {
     async maps(sample, view) {
-      const key = await keyOf(sample, view);
-      return (await cache.read(key)) ?? compute(sample, key);
+      const wanted = await viewed(sample, view);
+      return (await cache.read(wanted.key)) ?? compute(wanted);
     },
     async fill(samples, views) {
-      const missing: { sample: Sample; key: EmbeddingKey }[] = [];
-      for (const sample of samples) {
-        for (let view = 0; view < views; view++) {
-          const key = await keyOf(sample, view);
-          if (!cache.has(key)) missing.push({ sample, key });
-        }
-      }
+      const all: Viewed[] = [];
+      for (const sample of samples) for (let view = 0; view < views; view++) all.push(await viewed(sample, view));
+      const missing = all.filter(({ key }) => !cache.has(key));
       if (missing.length === 0) return;
       await announce(plan, missing.length, folder, talk);
-      const bar = talk.progress("embeddings", missing.length);
-      try {
-        for (const { sample, key } of missing) {
-          await compute(sample, key);
-          bar.add(1);
-          await talk.breathe();
-        }
-      } finally {
-        bar.end();
-      }
+      await computeAll(missing, compute, talk);
     },
   };
+}
+
+/** A view of a sample, and what its maps are kept under. */
+interface Viewed {
+  readonly sample: Sample;
+  readonly key: EmbeddingKey;
+}
+
+/** The order of its fields is part of the name that embeddings are kept under. */
+function keyOf(
+  { config, preprocessing, model }: RunPlan,
+  { image, weights, view, engine }: Pick<EmbeddingKey, "image" | "weights" | "view" | "engine">,
+): EmbeddingKey {
+  const features = model.cached.map((feature) => feature.name);
+  return { image, weights, encoder: config.encoder, preprocessing, view, features, engine };
+}
+
+async function computeAll(
+  missing: readonly Viewed[],
+  compute: (wanted: Viewed) => Promise<unknown>,
+  talk: Talk,
+): Promise<void> {
+  const bar = talk.progress("embeddings", missing.length);
+  try {
+    for (const wanted of missing) {
+      await compute(wanted);
+      bar.add(1);
+      await talk.breathe();
+    }
+  } finally {
+    bar.end();
+  }
 }
 
 /** Says what will be written before the first image; rejects with SegError (exit 4) where the disk has no room for it. */
@@ -95,13 +101,23 @@ async function announce(plan: RunPlan, count: number, folder: string, talk: Talk
 const inWords = (bytes: number) =>
   bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MB` : `${(bytes / 2 ** 30).toFixed(1)} GB`;
 
-/** A dihedral view of a decoded sample. */
-function viewOf({ image, labels }: Decoded, view: number): Decoded {
-  if (view === 0) return { image, labels };
-  const map = dihedral(view, image.width, image.height);
-  const [width, height] = swapsSides(view) ? [image.height, image.width] : [image.width, image.height];
+/** A dihedral view of an image. */
+function viewOfImage(image: Raster, view: number): Raster {
+  const at = mapOf(view, image);
   const fill = Array<number>(image.bands).fill(0); // a dihedral map never leaves the image
-  return { image: warpImage(image, map, width, height, fill), labels: warpLabels(labels, map, width, height) };
+  return at ? warpImage(image, at.map, at.width, at.height, fill) : image;
+}
+
+function viewOfLabels(labels: LabelMap, view: number): LabelMap {
+  const at = mapOf(view, labels);
+  return at ? warpLabels(labels, at.map, at.width, at.height) : labels;
+}
+
+/** Undefined for the view as it is. */
+function mapOf(view: number, { width, height }: LabelMap | Raster) {
+  if (view === 0) return undefined;
+  const [viewWidth, viewHeight] = swapsSides(view) ? [height, width] : [width, height];
+  return { map: dihedral(view, width, height), width: viewWidth, height: viewHeight };
 }
 
 /** Batches of cached maps: the view is drawn like an augmentation. */
@@ -109,26 +125,37 @@ export function cachedBatcher(
   plan: RunPlan,
   cache: CachedMaps,
 ): (draws: readonly Draw[]) => Promise<StepInput & { ids: string[] }> {
-  const { config, train, model, preprocessing } = plan;
+  const { train, model, preprocessing } = plan;
+  const side = preprocessing.size as number;
   return async (draws) => {
-    const parts: { maps: TensorData[]; labels: Int32Array; image: TensorData }[] = [];
-    for (const { index, epoch } of draws) {
-      const view = generator(config.seed, `view/${epoch}/${index}`).integer(config.views);
-      const sample = viewOf(await decodeSample(train[index], preprocessing), view);
-      const { input, placement } = toInput(sample.image, preprocessing);
-      parts.push({
-        maps: await cache.maps(train[index], view),
-        labels: toLabels(sample.labels, placement),
-        image: input,
-      });
-    }
-    const [, , H, W] = parts[0].image.shape;
+    const parts: Part[] = [];
+    for (const draw of draws) parts.push(await partOf(plan, cache, draw));
     return {
       ids: draws.map(({ index }) => train[index].id),
       maps: model.cached.map((_, i) => stackData(parts.map(({ maps }) => maps[i]))),
-      labels: { data: concatLabels(parts.map(({ labels }) => labels)), shape: [parts.length, H, W] },
-      ...(model.readsImage ? { image: stackData(parts.map(({ image }) => image)) } : {}),
+      labels: { data: concatLabels(parts.map(({ labels }) => labels)), shape: [parts.length, side, side] },
+      ...(model.readsImage ? { image: stackData(parts.flatMap(({ image }) => image ?? [])) } : {}),
     };
+  };
+}
+
+/** One draw's share of a batch; the image is resized only for a model that reads it beside the maps. */
+interface Part {
+  readonly maps: readonly TensorData[];
+  readonly labels: Int32Array;
+  readonly image: TensorData | undefined;
+}
+
+async function partOf(plan: RunPlan, cache: CachedMaps, { index, epoch }: Draw): Promise<Part> {
+  const { config, train, model, preprocessing } = plan;
+  const view = generator(config.seed, `view/${epoch}/${index}`).integer(config.views);
+  const decoded = await decodeSample(train[index], preprocessing);
+  const labels = viewOfLabels(decoded.labels, view);
+  const image = model.readsImage ? toInput(viewOfImage(decoded.image, view), preprocessing).input : undefined;
+  return {
+    maps: await cache.maps(train[index], view),
+    labels: toLabels(labels, placementOf(labels.width, labels.height, preprocessing)),
+    image,
   };
 }
 

@@ -16,9 +16,9 @@ import type { Talk } from "../talk.js";
 import { software } from "../version.js";
 import type { LoopResult } from "./loop.js";
 import type { RunPlan } from "./plan.js";
-import { type Scorer, type ValidationItem, validate } from "./validate.js";
+import { type ValidationItem, validate } from "./validate.js";
 import { isFrozen } from "./weights.js";
-import type { RunData } from "./index.js";
+import type { RunData } from "./data.js";
 
 export interface FinishedRun {
   readonly plan: RunPlan;
@@ -43,21 +43,18 @@ export async function finishRun(run: FinishedRun): Promise<RunSummary> {
   return summary;
 }
 
-async function scoreBest({ plan, folder, engine, talk }: FinishedRun, items: ValidationItem[]): Promise<Confusion> {
+async function scoreBest(run: FinishedRun, items: ValidationItem[]): Promise<Confusion> {
+  const { plan, folder, engine, data, talk } = run;
   const path = join(folder, "checkpoints", "best", "model.safetensors");
   if (!existsSync(path)) throw new SegError(path, "is gone, so the run has no model", "start a new run");
   const { state } = await readModelFile(path);
-  const predictor: Scorer & { dispose(): Promise<void> } = createPredictor({
-    engine,
-    model: plan.model,
-    preprocessing: plan.preprocessing,
-    constants: state,
-  });
+  const { model, preprocessing } = plan;
+  const predictor = createPredictor({ engine, model, preprocessing, constants: state });
   try {
     const keep = (item: ValidationItem) => {
       if (items.length < SAMPLES) items.push(item);
     };
-    return await validate(plan.validation, plan.dataset.classes.length, predictor, talk, keep);
+    return await validate(plan.validation, plan.dataset.classes.length, data.scorer(predictor), talk, keep);
   } finally {
     await predictor.dispose();
   }

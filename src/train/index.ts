@@ -1,31 +1,29 @@
 /**
  * @file `train()`: plans a run, prepares its folder and data, trains, and writes what a reader of the run wants to see.
  */
-import { isDeepStrictEqual } from "node:util";
 import { createEngine, type Engine } from "../engine/index.js";
 import { parseTrainConfig, type TrainOptions } from "../config.js";
-import { batcher } from "../data/batch.js";
 import { parseLoss } from "../loss-sum.js";
-import { schedule } from "../optim/index.js";
-import { createPredictor } from "../predictor.js";
+import { type Schedule, schedule } from "../optim/index.js";
+import { createPredictor, type Predictor } from "../predictor.js";
 import { writeRunReport } from "../report/run-report.js";
 import type { ModelCard } from "../run/card.js";
-import { loadLatest, type Progress, START, saveCheckpoint, sweepCheckpoints } from "../run/checkpoint.js";
+import { type Progress, START, saveCheckpoint } from "../run/checkpoint.js";
 import { openRun, type RunFolder } from "../run/folder.js";
-import { cutMetrics } from "../run/metrics-log.js";
 import { saveFrozen } from "../run/model-file.js";
 import type { RunSummary } from "../run/summary.js";
-import { errorLine, SegError } from "../errors.js";
+import { errorLine } from "../errors.js";
 import { silent, Stopped, type Talk } from "../talk.js";
 import type { StateDict } from "../weights/state.js";
-import { cachedBatcher, cachedMaps } from "./cached.js";
 import { classWeights } from "./class-weights.js";
-import { type LoopParts, saveLast, trainLoop } from "./loop.js";
+import { type LoopParts, type LoopResult, saveLast, trainLoop } from "./loop.js";
+import { runData } from "./data.js";
 import { planRun, type RunPlan } from "./plan.js";
+import { resumePoint } from "./resume.js";
 import { createSession, type Session } from "./session.js";
 import { finishRun } from "./finish.js";
-import { type Scorer, validate } from "./validate.js";
-import { cardOf, initialWeights, splitWeights, type StartingModel } from "./weights.js";
+import { validate } from "./validate.js";
+import { cardOf, initialWeights, type RunWeights, splitWeights, type StartingModel } from "./weights.js";
 
 export { openDataset, planRun, type RunPlan, type Tune } from "./plan.js";
 export type { StartingModel } from "./weights.js";
@@ -43,7 +41,7 @@ export async function train(options: TrainOptions, talk: Talk = silent, from?: S
   const folder = await openRun(config, engine.description);
   try {
     await folder.status("running", "started");
-    const summary = await trainIn(folder, plan, engine, talk, from);
+    const summary = await trainIn(folder, plan, engine, withRemarks(talk, plan), from);
     await folder.status("done", "finished");
     return summary;
   } catch (error) {
@@ -55,6 +53,19 @@ export async function train(options: TrainOptions, talk: Talk = silent, from?: S
   }
 }
 
+/** A talk that also warns of what comes up as images are read: data sets add such remarks late. */
+function withRemarks(talk: Talk, { warnings, dataset }: RunPlan): Talk {
+  const told = new Set(warnings);
+  const breathe = () => {
+    for (const line of dataset.warnings.filter((remark) => !told.has(remark))) {
+      told.add(line);
+      talk.warn(line);
+    }
+    return talk.breathe();
+  };
+  return { ...talk, breathe };
+}
+
 async function trainIn(
   folder: RunFolder,
   plan: RunPlan,
@@ -64,62 +75,66 @@ async function trainIn(
 ): Promise<RunSummary> {
   const began = Date.now();
   const resumed = await resumePoint(folder, plan, talk);
-  const state = resumed?.state ?? (await initialWeights(plan, from));
-  const weights = splitWeights(plan.model, plan.tune, state);
-  const frozen = resumed
-    ? resumed.card.frozen
-    : weights.frozen.size
-      ? await saveFrozen(folder.path, weights.frozen)
-      : undefined;
-  const weighting = await classWeights(plan.config.classWeights, plan.dataset.classes, plan.train);
-  const loss = parseLoss(plan.config.loss, plan.config.lossOptions);
-  const side = inputSide(plan);
-  const session = await createSession({
-    engine,
-    plan,
-    loss,
-    weights,
-    classWeights: weighting,
-    optimizer: resumed?.optimizer,
-    height: side,
-    width: side,
-  });
-  const data = await dataOf(plan, engine, session, weights.frozen, talk);
+  const weights = splitWeights(plan.model, plan.tune, resumed?.state ?? (await initialWeights(plan, from)));
+  const frozen = resumed ? resumed.card.frozen : await frozenOf(folder, weights);
+  const session = await sessionOf(plan, engine, weights, resumed?.optimizer);
+  const data = await runData(plan, engine, weights.frozen, talk);
+  const predictor = predictorOf(plan, engine, session);
   try {
+    const scorer = data.scorer(predictor);
     const parts: LoopParts = {
-      plan,
-      session,
-      folder,
-      talk,
-      schedule: schedule({
-        ...plan.config,
-        name: plan.config.schedule,
-        steps: plan.steps,
-        beta1: plan.config.optimizer === "sgd" ? plan.config.momentum : 0.9,
-      }),
-      makeBatch: data.makeBatch,
-      validate: () => validate(plan.validation, plan.dataset.classes.length, data.scorer, talk),
+      ...{ plan, session, folder, talk, schedule: scheduleOf(plan), makeBatch: data.makeBatch },
+      validate: () => validate(plan.validation, plan.dataset.classes.length, scorer, talk),
       card: (step) => cardOf(plan, step, frozen),
       start: resumed?.progress ?? START,
     };
-    if (!resumed) await saveLast(parts, START);
-    const result = await trainLoop(parts);
-    if (!plan.validation.length) await saveFinal(parts, result.progress);
-    const summary = await finishRun({
-      plan,
-      folder: folder.path,
-      engine,
-      result,
-      talk,
-      data,
-      seconds: (Date.now() - began) / 1000,
-    });
+    const result = await loopFrom(parts, resumed !== undefined);
+    const seconds = (Date.now() - began) / 1000;
+    const summary = await finishRun({ plan, folder: folder.path, engine, result, talk, data, seconds });
     await writeRunReport(folder.path, summary);
     return summary;
   } finally {
+    await predictor.dispose();
     await data.dispose();
     await session.dispose();
   }
+}
+
+/** The weights training never changes, kept once. */
+async function frozenOf(folder: RunFolder, { frozen }: RunWeights): Promise<ModelCard["frozen"]> {
+  return frozen.size ? saveFrozen(folder.path, frozen) : undefined;
+}
+
+async function sessionOf(
+  plan: RunPlan,
+  engine: Engine,
+  weights: RunWeights,
+  optimizer: StateDict | undefined,
+): Promise<Session> {
+  const { config, dataset, train: samples } = plan;
+  const weighting = await classWeights(config.classWeights, dataset.classes, samples);
+  const loss = parseLoss(config.loss, config.lossOptions);
+  const side = inputSide(plan);
+  const sides = { height: side, width: side };
+  return createSession({ engine, plan, loss, weights, classWeights: weighting, optimizer, ...sides });
+}
+
+/** Predicts with the weights a session has at the moment. */
+function predictorOf({ model, preprocessing }: RunPlan, engine: Engine, session: Session): Predictor {
+  const feeds = () => session.current();
+  return createPredictor({ engine, model, preprocessing, constants: session.weights.frozen, feeds });
+}
+
+function scheduleOf({ config, steps }: RunPlan): Schedule {
+  const beta1 = config.optimizer === "sgd" ? config.momentum : 0.9;
+  return schedule({ ...config, name: config.schedule, steps, beta1 });
+}
+
+async function loopFrom(parts: LoopParts, isResumed: boolean): Promise<LoopResult> {
+  if (!isResumed) await saveLast(parts, START);
+  const result = await trainLoop(parts);
+  if (!parts.plan.validation.length) await saveFinal(parts, result.progress);
+  return result;
 }
 
 /** Without a validation split the last weights (averaged where asked for) are the model. */
@@ -132,72 +147,8 @@ function saveFinal({ folder, card, session }: LoopParts, progress: Progress): Pr
   });
 }
 
-async function resumePoint(folder: RunFolder, plan: RunPlan, talk: Talk) {
-  await sweepCheckpoints(folder.path);
-  const checkpoint = plan.config.resume ? await loadLatest(folder.path, talk.warn) : undefined;
-  if (checkpoint) refuseOther(folder.path, checkpoint.card, cardOf(plan, 0));
-  if (checkpoint) talk.info(`resumed at step ${checkpoint.progress.step}`);
-  await cutMetrics(folder.metrics, checkpoint?.progress ?? START);
-  return checkpoint;
-}
-
-/** The data may have changed since the run was started: then it is another run. */
-function refuseOther(run: string, before: ModelCard, now: ModelCard): void {
-  const facts: readonly (keyof ModelCard)[] = ["classes", "preprocessing", "head", "cropSize", "tune"];
-  const stored = JSON.parse(JSON.stringify(now)) as ModelCard; // without fields that are undefined, as it was written
-  const changed = facts.find((fact) => !isDeepStrictEqual(before[fact], stored[fact]));
-  if (!changed) return;
-  throw new SegError(run, `its ${changed} are no longer what the data give`, "restore the data, or start a new run");
-}
-
 function inputSide({ preprocessing, cropSize }: RunPlan): number {
   if (preprocessing.size !== undefined) return preprocessing.size;
   const { multipleOf } = preprocessing;
   return Math.ceil((cropSize as number) / multipleOf) * multipleOf;
-}
-
-/** Where a run's batches and validation scores come from. */
-export interface RunData {
-  readonly makeBatch: LoopParts["makeBatch"];
-  readonly scorer: Scorer;
-  dispose(): Promise<void>;
-}
-
-async function dataOf(
-  plan: RunPlan,
-  engine: Engine,
-  session: Session,
-  frozen: StateDict,
-  talk: Talk,
-): Promise<RunData> {
-  const { model, preprocessing, config, cropSize } = plan;
-  const predictor = createPredictor({
-    engine,
-    model,
-    preprocessing,
-    constants: frozen,
-    feeds: () => session.current(),
-  });
-  if (!plan.cached) {
-    const batches = batcher({
-      samples: plan.train,
-      preprocessing,
-      preset: config.augment,
-      size: cropSize,
-      seed: config.seed,
-    });
-    return { makeBatch: batches, scorer: predictor, dispose: () => predictor.dispose() };
-  }
-  const encoder = createPredictor({ engine, model, preprocessing, constants: frozen });
-  const cache = cachedMaps(plan, encoder, frozen, `${engine.name} ${config.device} ${config.precision}`, talk);
-  await cache.fill(plan.train, config.views);
-  await cache.fill(plan.validation, 1);
-  return {
-    makeBatch: cachedBatcher(plan, cache),
-    scorer: { scores: async (image, sample) => predictor.scoresOfMaps(await cache.maps(sample, 0), image) },
-    async dispose() {
-      await encoder.dispose();
-      await predictor.dispose();
-    },
-  };
 }

@@ -3,7 +3,7 @@
  * be refused is refused here, before anything is written.
  */
 import { datasets, encoders } from "../catalog.js";
-import type { TrainConfig } from "../config.js";
+import { type TrainConfig, trainConfig } from "../config.js";
 import type { Dataset, Sample } from "../contract.js";
 import { leaks } from "../dataset/index.js";
 import { resolveEncoderWeights } from "../encoder-weights.js";
@@ -38,22 +38,39 @@ export interface RunPlan {
 
 /** Opens the data and decides everything; nothing is written. `from`: card of the model the run starts from. */
 export async function planRun(config: TrainConfig, from?: ModelCard): Promise<RunPlan> {
-  const encoder = encoders.get(config.encoder);
   parseLoss(config.loss, config.lossOptions); // a wrong name is told before data are read
+  const { weights, tune } = await startOf(config, from);
+  const dataset = await openDataset(config);
+  const { train, validation } = splitsOf(config, dataset);
+  const head = headOf(config, dataset);
+  const { model, preprocessing } = modelFor(config, dataset, tune, head);
+  if (from) checkStart(from, dataset, head, config.data);
+  const { steps, stepsPerEpoch } = lengthOf(config, train.length);
+  const cached = isCached(config, model, tune);
+  const cropSize = await cropSizeOf(config, model, train[0], cached);
+  const remarks = remarksOn({ config, model, tune, cached, validation }, weights !== undefined || from !== undefined);
+  return {
+    ...{ config, dataset, train, validation, model, head, tune, weights, steps, stepsPerEpoch, cropSize, cached },
+    preprocessing: from ? normalisedAs(from.preprocessing, preprocessing) : preprocessing,
+    warnings: [...remarks, ...dataset.warnings, ...(await leaks(dataset))],
+  };
+}
+
+/** The file of encoder weights, and what is trained of the encoder. */
+async function startOf(config: TrainConfig, from: ModelCard | undefined): Promise<Pick<RunPlan, "weights" | "tune">> {
+  const encoder = encoders.get(config.encoder);
   const weights = from ? undefined : await resolveEncoderWeights(config.encoder, config.encoderWeights);
   const tune = config.tune ?? (weights ? encoder.defaultTune : "full");
-  if (tune === "lora" && encoder.loraTargets.length === 0) {
-    const those = [...encoders].filter(([, { loraTargets }]) => loraTargets.length > 0).map(([name]) => name);
-    throw new SegError(
-      "--tune lora",
-      `${config.encoder} has no places for it`,
-      `use --tune full, or one of: ${those.join(", ")}`,
-    );
-  }
-  const warnings: string[] = [];
-  if (tune === "frozen" && !weights && !from)
-    warnings.push("the frozen encoder has random weights: only the decoder learns");
-  const dataset = await openDataset(config);
+  if (tune !== "lora" || encoder.loraTargets.length > 0) return { weights, tune };
+  const those = [...encoders].filter(([, { loraTargets }]) => loraTargets.length > 0).map(([name]) => name);
+  throw new SegError(
+    "--tune lora",
+    `${config.encoder} has no places for it`,
+    `use --tune full, or one of: ${those.join(", ")}`,
+  );
+}
+
+function splitsOf(config: TrainConfig, dataset: Dataset): Pick<RunPlan, "train" | "validation"> {
   const train = dataset.samples("train");
   if (!train.length)
     throw new SegError(
@@ -61,44 +78,56 @@ export async function planRun(config: TrainConfig, from?: ModelCard): Promise<Ru
       "the training split is empty",
       "check --data and the dataset's options with seg datasets inspect",
     );
-  const validation = dataset.splits.includes("val") ? dataset.samples("val").slice(0, config.valLimit) : [];
-  if (!validation.length)
-    warnings.push("there is no validation split: no mIoU is measured and the last checkpoint is kept");
-  const head = headOf(config, dataset);
-  const { model, preprocessing } = modelFor(config, dataset, tune, head);
-  if (from) checkStart(from, dataset, head, config.data);
-  const stepsPerEpoch = Math.max(1, Math.ceil(train.length / (config.batchSize * config.accumulate)));
-  const steps = config.steps ?? (config.epochs ?? 20) * stepsPerEpoch;
+  return { train, validation: dataset.splits.includes("val") ? dataset.samples("val").slice(0, config.valLimit) : [] };
+}
+
+function lengthOf(config: TrainConfig, images: number): Pick<RunPlan, "steps" | "stepsPerEpoch"> {
   if (config.steps && config.epochs)
     throw new SegError("--steps", "was given together with --epochs", "give one of them");
-  const projected = model.bands !== encoder.input.bands && encoder.adapt === undefined;
-  const cached = tune === "frozen" && encoder.input.size !== undefined && !projected;
-  if (tune === "frozen" && projected)
-    warnings.push(
-      "the 1x1 projection of the bands is trained through the frozen encoder, so its maps cannot be cached",
-    );
-  if (!cached && config.views > 1)
-    throw new SegError(
-      "--views",
-      "are cached views of a frozen, fixed-size encoder",
-      "leave it out: augmentation flips and turns",
-    );
-  return {
-    config,
-    dataset,
-    train,
-    validation,
-    model,
-    head,
-    preprocessing: from?.preprocessing.stretch ? from.preprocessing : preprocessing, // a trained model keeps its stretch
-    tune,
-    weights,
-    steps,
-    stepsPerEpoch,
-    cropSize: await cropSizeOf(config, model, train[0], cached),
-    cached,
-    warnings: [...warnings, ...dataset.warnings, ...(await leaks(dataset))],
-  };
+  const stepsPerEpoch = Math.max(1, Math.ceil(images / (config.batchSize * config.accumulate)));
+  return { stepsPerEpoch, steps: config.steps ?? (config.epochs ?? 20) * stepsPerEpoch };
+}
+
+function isCached(config: TrainConfig, model: Model, tune: Tune): boolean {
+  const cached = tune === "frozen" && model.encoder.input.size !== undefined && !isProjected(model);
+  if (cached || config.views === 1) return cached;
+  throw new SegError(
+    "--views",
+    "are cached views of a frozen, fixed-size encoder",
+    "leave it out: augmentation flips and turns",
+  );
+}
+
+/** Whether bands enter through a 1x1 projection that is trained. */
+const isProjected = ({ bands, encoder }: Model) => bands !== encoder.input.bands && encoder.adapt === undefined;
+
+/** What the user should know of the choices made. */
+function remarksOn(
+  { config, model, tune, cached, validation }: Pick<RunPlan, "config" | "model" | "tune" | "cached" | "validation">,
+  isPretrained: boolean,
+): string[] {
+  const remarks: string[] = [];
+  if (tune === "frozen" && !isPretrained)
+    remarks.push("the frozen encoder has random weights: only the decoder learns");
+  if (!validation.length)
+    remarks.push("there is no validation split: no mIoU is measured and the last checkpoint is kept");
+  if (tune === "frozen" && isProjected(model))
+    remarks.push("the 1x1 projection of the bands is trained through the frozen encoder, so its maps cannot be cached");
+  const idle = cached ? idleFlags(config) : [];
+  if (idle.length) remarks.push(`augmentation of cached embeddings is --views; ${idle.join("/")} has no effect`);
+  return remarks;
+}
+
+/** Flags that were given and that training on cached maps never looks at. */
+function idleFlags({ augment, size, dataset }: TrainConfig): string[] {
+  const isUsual = augment === trainConfig.shape.augment.parse(undefined);
+  const isCrop = size !== undefined && !("size" in datasets.get(dataset).defaults);
+  return [...(isUsual ? [] : ["--augment"]), ...(isCrop ? ["--size"] : [])];
+}
+
+/** A model that training goes on from keeps what its channels are normalised by, and its stretch where it has one. */
+function normalisedAs({ mean, std, stretch, bands }: Preprocessing, plan: Preprocessing): Preprocessing {
+  return bands.length === plan.bands.length ? { ...plan, mean, std, stretch: stretch ?? plan.stretch } : plan;
 }
 
 const LARGEST_DEFAULT_CROP = 512;

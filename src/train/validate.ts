@@ -1,6 +1,5 @@
 /** @file Scores a model on labelled samples at their own size, with exact pixel counts. */
 import type { Sample } from "../contract.js";
-import type { TensorData } from "../graph/tensor.js";
 import { addToConfusion, type Confusion, confusion } from "../metrics.js";
 import { argMaxClasses, type Scores } from "../postprocess.js";
 import type { Talk } from "../talk.js";
@@ -46,12 +45,4 @@ export async function validate(
 
 function maskInvalid(labels: LabelMap, { valid }: Raster): LabelMap {
   return valid ? { ...labels, data: labels.data.map((label, i) => (valid[i] ? label : IGNORE)) } : labels;
-}
-
-/** Uses cached maps. */
-export function cachedScorer(
-  maps: (sample: Sample) => Promise<TensorData[]>,
-  scoresOfMaps: (maps: readonly TensorData[], image: Raster) => Promise<Scores>,
-): Scorer {
-  return { scores: async (image, sample) => scoresOfMaps(await maps(sample), image) };
 }

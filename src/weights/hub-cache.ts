@@ -3,11 +3,11 @@
  * of links to them by commit, refs from branch names to commits. Python finds what is stored here, and the other way round.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, realpath, rm, symlink } from "node:fs/promises";
+import { readdir, readFile, realpath, rm, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { SegError } from "../errors.js";
-import { writeFileAtomic } from "../files.js";
+import { makeFolder, writeFileAtomic } from "../files.js";
 
 /** $HF_HOME, or ~/.cache/huggingface. */
 export function hubHome(): string {
@@ -70,16 +70,4 @@ export async function linkSnapshot(
     await writeFileAtomic(ref, place.commit);
   }
   return path;
-}
-
-/** Makes a folder and those above it. Rejects with SegError where it may not. */
-export async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new SegError(path, `cannot be made (${code})`, "check its permissions and the space on the disk", 2, {
-      cause: error,
-    });
-  }
 }

@@ -8,9 +8,9 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SegError } from "../errors.js";
-import { syncFolder } from "../files.js";
+import { makeFolder, syncFolder } from "../files.js";
 import { acquireLock } from "../lock.js";
-import { checkRelative, linkSnapshot, makeFolder, repositoryFolder } from "./hub-cache.js";
+import { checkRelative, linkSnapshot, repositoryFolder } from "./hub-cache.js";
 import {
   describeHubFile,
   fetchHubFile,

@@ -8,8 +8,7 @@ import { homedir } from "node:os";
 import { extname, join } from "node:path";
 import { z } from "zod";
 import { SegError } from "../errors.js";
-import { readJson, withAtomicFile, writeFileAtomic } from "../files.js";
-import { makeFolder } from "./hub-cache.js";
+import { makeFolder, readJson, withAtomicFile, writeFileAtomic } from "../files.js";
 
 const record = z.object({
   /** Name within the folder of the encoder. */

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { stringify } from "yaml";
 import { decoders, encoders } from "../../src/catalog.js";
 import { parseTrainConfig } from "../../src/config.js";
-import { cellsOf, readGrid } from "../../src/experiment.js";
+import { cellsOf, readGrid, runExperiment } from "../../src/experiment.js";
 import { writeTinyData } from "../run/tiny-data.js";
 import { linesOf, ROOT, seg } from "../support/cli.js";
 import { withFolder } from "../support/folder.js";
@@ -92,5 +92,30 @@ test("a file that is no experiment, and a cell that fails", async () => {
     assert.match(no.stderr, /^seg: no\.yaml: vary: /m);
     assert.equal(bad.code, 2);
     assert.match(bad.stderr, /^seg: decoder=unet: seg train ended with code 2; /m);
+  });
+});
+
+test("cells that were run with other options are refused before anything runs; so is a folder below a file", async () => {
+  await withFolder(async (folder) => {
+    const out = join(folder, "out");
+    const grid = join(folder, "grid.yaml");
+    const base = { data: "nowhere", encoder: "resnet-test", steps: 2, decoderOptions: { a: 1 } };
+    const write = (change: object) =>
+      writeFile(grid, stringify({ question: "x", base: { ...base, ...change }, vary: { decoder: ["fpn", "unet"] } }));
+    await mkdir(join(out, "cells"), { recursive: true });
+    await mkdir(join(out, "decoder=unet"));
+    await writeFile(join(out, "decoder=unet", "summary.json"), "{}");
+    await writeFile(join(out, "cells", "decoder=unet.yaml"), stringify({ ...base, decoder: "unet" }));
+    const changes: [object, string][] = [
+      [{ steps: 3 }, "steps 2, now 3"],
+      [{ decoderOptions: { a: 2 } }, 'decoderOptions {"a":1}, now {"a":2}'],
+      [{ lr: 1 }, "lr absent, now 1"],
+    ];
+    for (const [change, says] of changes) {
+      await write(change);
+      const message = `${join(out, "decoder=unet")}: was run with other options (${says}); choose another --out`;
+      await assert.rejects(runExperiment(grid, { out }), { name: "SegError", message, exitCode: 2 });
+    }
+    await assert.rejects(runExperiment(grid, { out: join(grid, "x") }), { name: "SegError", exitCode: 2 });
   });
 });

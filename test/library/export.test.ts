@@ -1,5 +1,6 @@
 /** @file An exported ONNX file stands alone: onnxruntime gives the scores of `predict` from raw pixels and the file's own metadata. */
 import assert from "node:assert/strict";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { InferenceSession, Tensor } from "onnxruntime-node";
@@ -53,3 +54,51 @@ for (const { options, size } of CASES) {
     });
   });
 }
+
+test("weights beside the model give the same scores; a fault leaves nothing half", () =>
+  withFolder(async (folder) => {
+    const model = await createModel({ ...CASES[0].options, threads: 1 });
+    const size = { height: 32, width: 32 };
+    const scoresOf = async (path: string) => {
+      const session = await InferenceSession.create(path);
+      const input = new Tensor("float32", fill(1, 3 * 32 * 32, 100), [1, 3, 32, 32]);
+      return (await session.run({ image: input })).scores.data;
+    };
+    const [whole, parted] = [join(folder, "whole.onnx"), join(folder, "parted.onnx")];
+    assert.equal((await model.export(whole, size)).externalData, false);
+    assert.equal((await model.export(parted, { ...size, inlineLimit: 0 })).externalData, true);
+    const files = ["parted.onnx", "parted.onnx.data", "whole.onnx"];
+    assert.deepEqual((await readdir(folder)).sort(), files);
+    assert.ok((await stat(parted)).size < (await stat(whole)).size / 2);
+    assert.deepEqual(await scoresOf(parted), await scoresOf(whole));
+
+    await assert.rejects(model.export(parted, { ...size, inlineLimit: 0 }), /parted\.onnx: exists; .*--force/);
+    await rm(`${parted}.data`);
+    await mkdir(`${parted}.data`); // a file cannot take this name
+    const before = await readFile(parted);
+    await assert.rejects(model.export(parted, { ...size, inlineLimit: 0, force: true }), {
+      name: "SegError",
+      subject: `${parted}.data`,
+    });
+    assert.deepEqual((await readdir(folder)).sort(), files);
+    assert.deepEqual(await readFile(parted), before);
+  }));
+
+test("a size the encoder cannot take is refused by name, a file that is there only replaced by force", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "model.onnx");
+    const free = await createModel({ ...CASES[0].options, threads: 1 });
+    for (const height of [0, -32, 33, 1.5, Number.NaN])
+      await assert.rejects(
+        free.export(path, { height, width: 32 }),
+        /--size .*x32: resnet-test needs positive multiples of 32; try/,
+      );
+    const fixed = await createModel({ ...CASES[1].options, threads: 1 });
+    for (const height of [0, 32])
+      await assert.rejects(fixed.export(path, { height }), /--size: sam-vit-test has the fixed input size/);
+    await writeFile(path, "mine");
+    await assert.rejects(free.export(path), { name: "SegError", exitCode: 2 });
+    assert.equal(await readFile(path, "utf8"), "mine");
+    await free.export(path, { height: 32, force: true });
+    assert.ok((await stat(path)).size > 1000);
+  }));

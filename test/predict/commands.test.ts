@@ -1,12 +1,14 @@
 /** @file `seg predict` as a user meets it: files written, what is complete, what is refused, exit codes 0, 2 and 3. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { openModel } from "../../src/open-model.js";
 import { predict } from "../../src/predict.js";
 import { openGeoTiff, readIndexed, readPhoto } from "../../src/raster/index.js";
+import { startSeg } from "../run/kill.js";
 import { seg } from "../support/cli.js";
 import { withFolder } from "../support/folder.js";
 import { noise, writePhoto, writeScene } from "../support/geo-files.js";
@@ -74,6 +76,36 @@ test("some inputs bad: the rest is done, exit 3; all bad: exit 2; one line each"
     assert.deepEqual(existsSync(join(folder, "other")) ? await readdir(join(folder, "other")) : [], []);
   }));
 
+for (const [signal, code] of [
+  ["SIGTERM", 143],
+  ["SIGINT", 130],
+] as const) {
+  test(`${signal} ends at the next window with ${code} and leaves nothing half`, () =>
+    withInputs(async (folder) => {
+      await writeScene(join(folder, "large.tif"), [600, 600, 3]);
+      const place = (name: string) => join(folder, name);
+      const args = [
+        "predict",
+        place("large.tif"),
+        "--model",
+        place("model.safetensors"),
+        "--tile",
+        "32",
+        "--overlap",
+        "16",
+      ];
+      const { child, ended } = startSeg([...args, "--out", place("maps/large.tif"), "--threads", "1"]);
+      const isWriting = async () =>
+        (await readdir(place("maps")).catch(() => [])).some((name) => name.endsWith(".partial"));
+      while (child.exitCode === null && !(await isWriting())) await setTimeout(5);
+      child.kill(signal);
+      const { code: got, stderr } = await ended;
+      assert.equal(got, code, stderr);
+      assert.match(stderr, new RegExp(`^seg: stopped by ${signal}; run the same command again$`, "m"));
+      assert.deepEqual(await readdir(place("maps")), []);
+    }));
+}
+
 describe("in a process that has the model open", () => {
   const withModel = (
     use: (folder: string, model: Awaited<ReturnType<typeof openModel>>) => Promise<void>,
@@ -100,6 +132,35 @@ describe("in a process that has the model open", () => {
       ];
       const color = CLASSES[map.data[0]].color;
       for (let c = 0; c < 3; c++) assert.equal(over.data[c], Math.round((photo.data[c] + color[c]) / 2));
+    }));
+
+  test("somebody else's overlay is refused, replaced by force; ours without its class PNG is of a call that was stopped", () =>
+    withModel(async (folder, model) => {
+      const [input, out] = [join(folder, "in/a.png"), join(folder, "maps")];
+      const overlay = join(out, "a-overlay.png");
+      await mkdir(out);
+      await writeFile(overlay, "mine");
+      const [refused] = await predict(model, [input], { out });
+      assert.match(
+        String(refused.error?.message),
+        /a-overlay\.png: exists and was made from something else; .*--force/,
+      );
+      assert.deepEqual([await readFile(overlay, "utf8"), await readdir(out)], ["mine", ["a-overlay.png"]]);
+      assert.equal((await predict(model, [input], { out, force: true }))[0].state, "written");
+      await rm(join(out, "a.png"));
+      assert.equal((await predict(model, [input], { out }))[0].state, "written");
+    }));
+
+  test("what dead processes left of an output is swept; files of live ones and of other outputs stay", () =>
+    withModel(async (folder, model) => {
+      const out = join(folder, "maps");
+      await mkdir(out);
+      const dead = 2 ** 22 + 1;
+      const kept = [`.a.png.${process.ppid}-1.partial`, `.other.png.${dead}-1.partial`];
+      const swept = [`.a.png.${dead}-1.partial`, `.a-overlay.png.${dead}-2.partial`, `.a.png.${process.pid}-0.partial`];
+      for (const name of [...kept, ...swept]) await writeFile(join(out, name), "");
+      await predict(model, [join(folder, "in/a.png")], { out });
+      assert.deepEqual((await readdir(out)).sort(), [...kept, "a-overlay.png", "a.png"].sort());
     }));
 
   test("the scene itself is never replaced, not even by force", () =>

@@ -36,7 +36,7 @@ async function readNpy(path: string): Promise<Npy> {
 const product = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 const FLAGS = ["--encoder", "resnet-test", "--encoder-weights", "none", "--threads", "1"];
 
-test("several inputs go to a folder, --feature picks a map, one bad input of three is exit 3", () =>
+test("several inputs go to a folder, --feature picks a map, one bad input of three is exit 3, a file that is there is refused", () =>
   withFolder(async (folder) => {
     await writePhoto(join(folder, "a.png"), 64, 96);
     await writeScene(join(folder, "b.tif"), [64, 32, 3]);
@@ -51,6 +51,13 @@ test("several inputs go to a folder, --feature picks a map, one bad input of thr
     assert.deepEqual(a.shape, [1, channels, 96 / stride, 64 / stride]);
     assert.deepEqual(b.shape, [1, channels, 32 / stride, 64 / stride]);
     for (const { data, shape } of [a, b]) assert.equal(data.length, product(shape));
+    await writeFile(join(folder, "maps/a.npy"), "mine");
+    const again = await seg(["embed", "a.png", ...FLAGS, "--out", "maps"], { cwd: folder });
+    assert.deepEqual([again.code, await readFile(join(folder, "maps/a.npy"), "utf8")], [2, "mine"]);
+    assert.match(again.stderr, /^seg: maps\/a\.npy: exists; .*--force$/m);
+    const forced = await seg(["embed", "a.png", ...FLAGS, "--out", "maps", "--force"], { cwd: folder });
+    assert.equal(forced.code, 0, forced.stderr);
+    assert.ok((await readNpy(join(folder, "maps/a.npy"))).data.length > 0);
     const wrong = await seg(["embed", "a.png", ...FLAGS, "--feature", "9", "--out", "a.npy"], { cwd: folder });
     assert.deepEqual([wrong.code, errorLines(wrong.stderr).length], [2, 1]);
     assert.match(wrong.stderr, /--feature 9: resnet-test has no such map; choose among: 0 stride2, /);

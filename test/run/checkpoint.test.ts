@@ -1,8 +1,8 @@
 /** @file Checkpoints are whole or absent, verified when read, and the one before is there when the last is damaged. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { parseTrainConfig } from "../../src/config.js";
 import { SegError } from "../../src/errors.js";
@@ -149,4 +149,57 @@ test("only a run that never got past its start is started again in its folder", 
     await rm(join(config.out, "config.yaml"));
     await assert.rejects(open({ steps: 5 }), /holds checkpoints but no config.yaml/);
     assert.equal((await loadLatest(config.out, fail))?.progress.step, 8);
+  }));
+
+/** Every file and folder below, with what is in it. */
+async function contentOf(folder: string): Promise<string[]> {
+  const names = await readdir(folder, { recursive: true, withFileTypes: true });
+  const lines = names.map(async (name) => {
+    const path = join(name.parentPath, name.name);
+    return name.isDirectory() ? path : `${path} ${await readFile(path, "utf8")}`;
+  });
+  return (await Promise.all(lines)).sort();
+}
+
+/** Folders of other tools; the name of what gives each away. */
+const STRANGERS: readonly (readonly [string, readonly string[]])[] = [
+  ["checkpoints/epoch3.ckpt", ["checkpoints/epoch3.ckpt"]],
+  ["config.yaml", ["config.yaml", "checkpoints/epoch3.ckpt"]],
+  ["checkpoints/frozen.safetensors", ["checkpoints/frozen.safetensors"]],
+  ["manifest.json", ["manifest.json"]],
+  ["notes.txt", ["notes.txt"]],
+];
+for (const [stranger, files] of STRANGERS) {
+  test(`a folder with another tool's ${files.join(" and ")} is refused and left as it was`, () =>
+    withFolder(async (out) => {
+      for (const file of files) {
+        await mkdir(dirname(join(out, file)), { recursive: true });
+        await writeFile(join(out, file), "{}");
+      }
+      const before = await contentOf(out);
+      for (const resume of [false, true]) {
+        await assert.rejects(openRun(parseTrainConfig({ data: "photos", out, resume }), "test"), (error) => {
+          assert.ok(error instanceof SegError && error.exitCode === 2);
+          assert.equal(error.reason, `is not empty (${stranger}) and holds no run`);
+          return true;
+        });
+        assert.deepEqual(await contentOf(out), before);
+      }
+    }));
+}
+
+test("a start that was killed is started again; what somebody laid beside its checkpoints is not touched", () =>
+  withFolder(async (out) => {
+    const config = parseTrainConfig({ data: "photos", out });
+    const open = async () => (await openRun(config, "test")).release();
+    await open();
+    await rm(join(out, "config.yaml")); // killed before it stood
+    await saveFrozen(out, new Map([["encoder.w", { data: fill(1, 4), shape: [4] }]]));
+    await mkdir(join(out, "checkpoints/.last-000000000"));
+    await writeFile(join(out, "checkpoints/.frozen.safetensors.17-0.partial"), "half");
+    await open();
+    assert.deepEqual(await readdir(join(out, "checkpoints")), []);
+    await writeFile(join(out, "checkpoints/epoch3.ckpt"), "theirs");
+    await assert.rejects(open(), /is not empty \(checkpoints\/epoch3.ckpt\) and holds no run/);
+    assert.equal(await readFile(join(out, "checkpoints/epoch3.ckpt"), "utf8"), "theirs");
   }));

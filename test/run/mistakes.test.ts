@@ -181,6 +181,11 @@ const MISTAKES: readonly Mistake[] = [
     flags: (root) => ({ model: join(root, "bare.safetensors"), data: root, dataset: "folder" }),
     says: /bare.safetensors: has no sam-seg model card; put a YAML file/,
   },
+  {
+    name: "a value and options below it",
+    flags: dry({ "loss.ce.smoothing": "0.1", "loss.ce": "1" }),
+    says: /--loss\.ce\.smoothing: --loss\.ce is given a value of its own; give one of the two/,
+  },
   { name: "half an image", flags: dry({ "val-limit": "0.5" }), says: /--val-limit: 0.5 .*; see seg train --help/ },
 ];
 

@@ -5,6 +5,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { withSignals } from "../../src/cli/signals.js";
 import { SegError } from "../../src/errors.js";
 import { acquireLock } from "../../src/lock.js";
 import { readMetrics } from "../../src/run/metrics-log.js";
@@ -38,6 +39,14 @@ for (const [signal, code] of [
       assert.ok(saved >= 3 && saved < 5000);
     }));
 }
+
+test("a signal heard twice together, as from timeout, which sends it to the process and its group, is one", async () => {
+  const reason = await withSignals(async (signal) => {
+    for (let i = 0; i < 2; i++) process.emit("SIGUSR1", "SIGUSR1"); // a second one ends the process
+    return signal.reason;
+  });
+  assert.equal(reason, "SIGUSR1");
+});
 
 test("a second signal leaves at once", () =>
   withFolder(async (folder) => {
@@ -82,6 +91,17 @@ test("of many that want a dead process's lock exactly one gets it", () =>
       }
       await won[0].value();
     }
+  }));
+
+test("a file system without hard links: the lock is written instead, and still one gets it", () =>
+  withFolder(async (folder) => {
+    const makeLink = () => Promise.reject(Object.assign(new Error("no links"), { code: "EPERM" }));
+    const claims = await Promise.allSettled(Array.from({ length: 10 }, () => acquireLock(folder, { makeLink })));
+    const won = claims.filter((claim) => claim.status === "fulfilled");
+    assert.equal(won.length, 1);
+    assert.equal(JSON.parse(await readFile(join(folder, "lock.json"), "utf8")).pid, process.pid);
+    await won[0].value();
+    await (await acquireLock(folder, { makeLink }))();
   }));
 
 test("steps that are not finite change nothing; three in a row end the run with exit code 4", () =>

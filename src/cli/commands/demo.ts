@@ -4,6 +4,7 @@ import { EXIT } from "../../errors.js";
 import { type Arguments, defineCommand, text, wholeNumber } from "../command.js";
 import { jsonFlag } from "../options.js";
 import { percent, print } from "../output.js";
+import { withSignals } from "../signals.js";
 import { terminalTalk } from "../talk.js";
 
 export const command = defineCommand(
@@ -22,7 +23,7 @@ async function demo(args: Arguments): Promise<number> {
     seed: wholeNumber(args, "seed", 0),
     steps: wholeNumber(args, "steps"),
   };
-  const result = await runDemo(options, terminalTalk());
+  const result = await withSignals((signal) => runDemo(options, terminalTalk(signal)));
   print(args.json, result, () => {
     for (const [i, name] of result.classes.entries()) console.log(`${name.padEnd(10)} IoU ${percent(result.iou[i])}`);
     console.log(`majority class alone: mIoU ${percent(result.majorityMIoU)}`);

@@ -3,11 +3,14 @@ import { basename, dirname, extname, join } from "node:path";
 import { createEmbedder, type Embedder } from "../../embed.js";
 import { createEngine } from "../../engine/index.js";
 import { errorLine, EXIT, SegError } from "../../errors.js";
-import { makeFolder } from "../../files.js";
+import { makeFolder, refuseExisting } from "../../files.js";
+import { sweepLeftovers } from "../../leftovers.js";
+import type { Talk } from "../../talk.js";
 import { writeNpy } from "../../weights/npy.js";
 import { type Arguments, defineCommand, required, text, wholeNumber } from "../command.js";
 import { bandsFlag, engineFlags, jsonFlag, modelOptions } from "../options.js";
 import { print } from "../output.js";
+import { withSignals } from "../signals.js";
 import { terminalTalk } from "../talk.js";
 
 export const command = defineCommand(
@@ -23,14 +26,15 @@ export const command = defineCommand(
     bands: bandsFlag,
     seed: { type: "string", describe: "seed of random weights", requiresArg: true },
     out: { type: "string", describe: "FILE.npy for one input, or folder", requiresArg: true },
+    force: { type: "boolean", describe: "replace files that are there" },
     json: jsonFlag,
     ...engineFlags,
   },
-  runEmbed,
+  (args) => withSignals((signal) => runEmbed(args, terminalTalk(signal))),
   (y) => y.positional("input", { describe: "photos and GeoTIFFs", type: "string", array: true }),
 );
 
-async function runEmbed(args: Arguments): Promise<number> {
+async function runEmbed(args: Arguments, talk: Talk): Promise<number> {
   const inputs = [args.input].flat().map(String);
   const outputs = planOutputs(inputs, required(args, "out"));
   const { engine: name = "onnx", bands, ...options } = await modelOptions(args);
@@ -45,7 +49,7 @@ async function runEmbed(args: Arguments): Promise<number> {
   });
   let written: Written[];
   try {
-    written = await embedAll(embedder, inputs, outputs);
+    written = await embedAll(embedder, inputs, outputs, args.force === true, talk);
   } finally {
     await embedder.dispose();
   }
@@ -62,11 +66,18 @@ interface Written {
 }
 
 /** Embeds every input; one that fails is told and the rest goes on. */
-async function embedAll(embedder: Embedder, inputs: readonly string[], outputs: readonly string[]): Promise<Written[]> {
-  const talk = terminalTalk();
+async function embedAll(
+  embedder: Embedder,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  force: boolean,
+  talk: Talk,
+): Promise<Written[]> {
   const written: Written[] = [];
+  await sweepLeftovers(outputs);
   for (const [i, input] of inputs.entries()) {
     try {
+      if (!force) refuseExisting(outputs[i]);
       const map = await embedder.embed(input);
       await makeFolder(dirname(outputs[i]));
       await writeNpy(outputs[i], map.data as Float32Array, map.shape);

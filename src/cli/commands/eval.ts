@@ -2,11 +2,13 @@
 import { EXIT } from "../../errors.js";
 import { type Evaluation, evaluate } from "../../evaluate.js";
 import { openModel } from "../../open-model.js";
+import type { Talk } from "../../talk.js";
 import { type Arguments, type Command, required, text, wholeNumber } from "../command.js";
 import { bandsFlag, engineFlags, jsonFlag, modelFlag, modelOptions } from "../options.js";
 import { percent, print, table } from "../output.js";
 import { datasetFlags, datasetOptions } from "../part-flags.js";
 import { loadPlugins } from "../plugins.js";
+import { withSignals } from "../signals.js";
 import { terminalTalk } from "../talk.js";
 
 const OWN = {
@@ -31,10 +33,10 @@ export const command: Command = {
     await loadPlugins(args.plugin);
     return [...Object.keys(OWN), ...Object.keys(datasetFlags(Object.keys(OWN)))];
   },
-  run: runEval,
+  run: (args) => withSignals((signal) => runEval(args, terminalTalk(signal))),
 };
 
-async function runEval(args: Arguments): Promise<number> {
+async function runEval(args: Arguments, talk: Talk): Promise<number> {
   const dataset = required(args, "dataset");
   const data = required(args, "data");
   const open = await openModel(required(args, "model"), await modelOptions(args));
@@ -49,7 +51,7 @@ async function runEval(args: Arguments): Promise<number> {
     const result = await evaluate(
       open,
       { ...options, datasetOptions: datasetOptions(args, dataset, Object.keys(OWN)) },
-      terminalTalk(),
+      talk,
     );
     print(args.json, result, () => show(result));
   } finally {

@@ -1,7 +1,8 @@
 /** @file `seg experiments run`: a grid of trainings as one table. */
 import { basename, extname, join } from "node:path";
 import { EXIT } from "../../errors.js";
-import { markdownTable, runExperiment } from "../../experiment.js";
+import { runExperiment } from "../../experiment.js";
+import { markdownTable } from "../../experiment-table.js";
 import { unknownName } from "../../registry.js";
 import type { TalkEvent } from "../../talk.js";
 import { type Arguments, defineCommand, text } from "../command.js";

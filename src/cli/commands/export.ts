@@ -15,6 +15,7 @@ export const command = defineCommand(
       describe: "sides of the input: N or HxW (default: the encoder's size, else the training crop)",
       requiresArg: true,
     },
+    force: { type: "boolean", describe: "replace a file that is there" },
     plugin: engineFlags.plugin,
     json: jsonFlag,
   },
@@ -28,7 +29,7 @@ async function runExport(args: Arguments): Promise<number> {
   if (!out.endsWith(".onnx")) throw new SegError(`--out ${out}`, "does not end in .onnx", "name it FILE.onnx");
   const open = await openModel(required(args, "model"), await modelOptions(args));
   try {
-    const result = await exportOnnx(open, out, { height, width });
+    const result = await exportOnnx(open, out, { height, width, force: args.force === true });
     print(args.json, result, () => {
       console.log(
         `${result.path}: image [${result.input.join(", ")}] float32 -> scores [${result.output.join(", ")}]${result.externalData ? `, weights in ${result.path}.data` : ""}`,

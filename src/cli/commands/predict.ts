@@ -3,9 +3,11 @@ import { EXIT, errorLine } from "../../errors.js";
 import { openModel } from "../../open-model.js";
 import { type Prediction, type PredictOptions, predict } from "../../predict.js";
 import { BLEND_MODES, type BlendMode } from "../../raster/index.js";
+import type { Talk } from "../../talk.js";
 import { type Arguments, defineCommand, required, text, wholeNumber } from "../command.js";
 import { bandsFlag, engineFlags, jsonFlag, modelFlag, modelOptions } from "../options.js";
 import { print } from "../output.js";
+import { withSignals } from "../signals.js";
 import { terminalTalk } from "../talk.js";
 
 export const command = defineCommand(
@@ -34,7 +36,7 @@ export const command = defineCommand(
     json: jsonFlag,
     ...engineFlags,
   },
-  runPredict,
+  (args) => withSignals((signal) => runPredict(args, terminalTalk(signal))),
   (y) =>
     y
       .positional("input", {
@@ -46,7 +48,7 @@ export const command = defineCommand(
       .example("seg predict scene.tif --model runs/a --out map.tif", "a GeoTIFF on the scene's grid"),
 );
 
-async function runPredict(args: Arguments): Promise<number> {
+async function runPredict(args: Arguments, talk: Talk): Promise<number> {
   const inputs = [args.input].flat().map(String);
   const out = required(args, "out");
   const model = await openModel(required(args, "model"), await modelOptions(args));
@@ -59,7 +61,7 @@ async function runPredict(args: Arguments): Promise<number> {
       alpha: text(args, "alpha") as PredictOptions["alpha"],
       force: args.force === true,
     };
-    const results = await predict(model, inputs, options, terminalTalk());
+    const results = await predict(model, inputs, options, talk);
     print(args.json, results.map(plain), () => results.forEach(show));
     return exitCode(results);
   } finally {

@@ -5,6 +5,7 @@ import { EXIT, SegError } from "../../errors.js";
 import { readText } from "../../files.js";
 import { countParameters } from "../../model.js";
 import { unknownName } from "../../registry.js";
+import { isRun, readRunConfig } from "../../run/folder.js";
 import { planRun, train } from "../../train/index.js";
 import { isFrozen } from "../../train/weights.js";
 import type { Arguments, Command } from "../command.js";
@@ -55,17 +56,18 @@ async function runTrain(args: Arguments): Promise<number> {
   return EXIT.ok;
 }
 
-/** File, then flags. */
+/** The run to go on with, then the file, then flags. */
 async function configOf(args: Arguments): Promise<TrainConfig> {
   const file = args.config as string | undefined;
   const fromFile = file ? readConfig(await readText(file), file) : {};
   const fromFlags = fieldsOf(args);
-  const kind = String(fromFlags.dataset ?? fromFile.dataset ?? "folder");
+  const given = over(over(await resumedConfig({ ...fromFile, ...fromFlags }), fromFile), fromFlags);
+  const kind = String(given.dataset ?? "folder");
   const nested = {
-    decoderOptions: { ...(fromFile.decoderOptions as object), ...dottedOptions(args, "decoder") },
-    lossOptions: { ...(fromFile.lossOptions as object), ...dottedOptions(args, "loss") },
+    decoderOptions: { ...(given.decoderOptions as object), ...dottedOptions(args, "decoder") },
+    lossOptions: { ...(given.lossOptions as object), ...dottedOptions(args, "loss") },
     datasetOptions: {
-      ...(fromFile.datasetOptions as object),
+      ...(given.datasetOptions as object),
       ...datasetOptions(args, kind, Object.keys(schemaFlags())),
     },
   };
@@ -74,7 +76,23 @@ async function configOf(args: Arguments): Promise<TrainConfig> {
       .filter((key) => !(key in fromFlags))
       .map((key) => [key, `${file}: ${key}`]),
   );
-  return parseTrainConfig({ ...fromFile, ...fromFlags, ...nested }, origins);
+  return parseTrainConfig({ ...given, ...nested }, origins);
+}
+
+type Fields = Record<string, unknown>;
+
+/** With `resume`, what the run in `out` was started with, but for what holds for one call. */
+async function resumedConfig({ resume, out }: Fields): Promise<Fields> {
+  if (resume !== true || typeof out !== "string" || !isRun(out)) return {};
+  const { force: _, ...config } = await readRunConfig(out);
+  return config;
+}
+
+/** `top` wins over `base`: the length of a run, too, which is either steps or epochs. */
+function over({ ...base }: Fields, top: Fields): Fields {
+  if ("steps" in top) delete base.epochs;
+  if ("epochs" in top) delete base.steps;
+  return { ...base, ...top };
 }
 
 function readConfig(text: string, file: string): Record<string, unknown> {

@@ -1,10 +1,10 @@
 /** @file The embedded engine: ONNX Runtime through onnxruntime-node (npm; MIT). Runs fp32 on CPU; CUDA and WebGPU by option. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
 import { errorLine, SegError } from "../../errors.js";
+import { writeFileAtomic } from "../../files.js";
 import type { DType, TensorData } from "../../graph/tensor.js";
 import type { CompileOptions, Engine, EngineOptions, Graph, Program } from "../engine.js";
 import { type Lowered, lower } from "./lower.js";
@@ -14,7 +14,7 @@ type Ort = typeof import("onnxruntime-common");
 type Device = NonNullable<EngineOptions["device"]>;
 
 /** Protobuf refuses messages of 2 GiB; weights beyond this go into a file beside the model. */
-const INLINE_LIMIT = 1.9 * 2 ** 30;
+export const INLINE_LIMIT = 1.9 * 2 ** 30;
 
 /** The ONNX Runtime engine; a device that does not initialise is an error that says what is missing. */
 export async function onnxEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -80,47 +80,32 @@ async function compileThroughFile(
   const folder = mkdtempSync(join(tmpdir(), "sam-seg-"));
   try {
     const path = join(folder, "model.onnx");
-    const lowered = await writeModel(path, graph, settings);
+    const { lowered, model, data } = modelBesideData(graph, settings, "model.onnx.data");
+    await writeFileAtomic(`${path}.data`, data);
+    await writeFileAtomic(path, model);
     return program(ort, await ort.InferenceSession.create(path, options), lowered);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Writes a graph as PATH with its large initializers in PATH.data; `finalPath`: where both will be moved to. */
-export async function writeModel(
-  path: string,
+/** A graph as the chunks of two files: the model, and its large initializers, which it looks for beside itself at `location`. */
+export function modelBesideData(
   graph: Graph,
   settings: CompileOptions,
+  location: string,
   metadata: Record<string, string> = {},
-  finalPath: string = path,
-): Promise<Lowered> {
-  const parts: Uint8Array[] = [];
+): { readonly lowered: Lowered; readonly model: readonly Uint8Array[]; readonly data: readonly Uint8Array[] } {
+  const data: Uint8Array[] = [];
   let offset = 0;
-  const location = `${finalPath.split(/[\\/]/).pop()}.data`;
-  const external = (data: Uint8Array) => {
-    const place = { location, offset, length: data.length };
-    parts.push(data);
-    offset += data.length;
+  const external = (bytes: Uint8Array) => {
+    const place = { location, offset, length: bytes.length };
+    data.push(bytes);
+    offset += bytes.length;
     return place;
   };
   const lowered = lower(graph, { ...settings, external });
-  await writeChunks(`${path}.data`, parts);
-  await writeChunks(path, modelProto(lowered, "sam-seg", metadata).chunks);
-  return lowered;
-}
-
-async function writeChunks(path: string, chunks: readonly Uint8Array[]): Promise<void> {
-  const file = await open(path, "w");
-  try {
-    for (const chunk of chunks) {
-      for (let at = 0; at < chunk.length; )
-        at += (await file.write(chunk, at, Math.min(chunk.length - at, 1 << 30))).bytesWritten;
-    }
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  return { lowered, model: modelProto(lowered, "sam-seg", metadata).chunks, data };
 }
 
 function program(ort: Ort, session: InferenceSession, lowered: Lowered): Program {

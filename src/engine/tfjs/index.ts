@@ -2,7 +2,7 @@
  * @file The TensorFlow.js engine: interprets the graph with forward ops on whichever of @tensorflow/tfjs-node-gpu, tfjs-node
  * or tfjs is installed (optional peers). Tensors are disposed as soon as their last user has run.
  */
-import { SegError } from "../../errors.js";
+import { EXIT, errorLine, SegError } from "../../errors.js";
 import type { OpName } from "../../graph/attrs.js";
 import { ancestors } from "../../graph/grad.js";
 import { ruleOf } from "../../graph/node.js";
@@ -29,9 +29,12 @@ interface TfRuntime extends TfOps {
 
 const PACKAGES = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node", "@tensorflow/tfjs"];
 
-/** The TensorFlow.js engine; an error names the packages when none is installed. */
-export async function tfjsEngine({ device = "cpu" }: EngineOptions = {}): Promise<Engine> {
-  const { tf, name } = await loadTf();
+/** The TensorFlow.js engine; an error names the packages when none is installed, or the one that is broken. `load`: for tests. */
+export async function tfjsEngine(
+  { device = "cpu" }: EngineOptions = {},
+  load: (name: string) => Promise<unknown> = (name) => import(name),
+): Promise<Engine> {
+  const { tf, name } = await loadTf(load);
   if (device === "webgpu" || (device === "cuda" && name !== PACKAGES[0])) {
     throw new SegError(
       `--device ${device}`,
@@ -47,13 +50,16 @@ export async function tfjsEngine({ device = "cpu" }: EngineOptions = {}): Promis
   };
 }
 
-async function loadTf(): Promise<{ tf: TfRuntime; name: string }> {
+async function loadTf(load: (name: string) => Promise<unknown>): Promise<{ tf: TfRuntime; name: string }> {
   for (const name of PACKAGES) {
     try {
-      const loaded = (await import(name)) as { default?: TfRuntime } & TfRuntime;
+      const loaded = (await load(name)) as { default?: TfRuntime } & TfRuntime;
       return { tf: loaded.default?.matMul ? loaded.default : loaded, name };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
+      if ((error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND") continue;
+      const reason = `${name} is installed but cannot be loaded (${errorLine(error).slice(0, 200)})`;
+      const remedy = `npm rebuild ${name}, or remove it so that another package or --engine onnx is used`;
+      throw new SegError("--engine tfjs", reason, remedy, EXIT.usage, { cause: error });
     }
   }
   throw new SegError("--engine tfjs", "TensorFlow.js is not installed", `npm install one of: ${PACKAGES.join(", ")}`);
