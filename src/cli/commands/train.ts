@@ -29,6 +29,7 @@ export const command: Command = {
       .positional("config", { type: "string", describe: "YAML file with the same options in camelCase" })
       .options({ ...schemaFlags(), ...OWN })
       .options(datasetFlags(Object.keys(schemaFlags())))
+      .epilogue("Options of parts: --decoder.NAME VALUE (seg decoders), --loss.NAME.OPTION VALUE (seg losses).")
       .example(
         "seg train --encoder sam-vit-b --decoder unet --dataset folder --data photos --out runs/a",
         "decoder on cached SAM embeddings",
