@@ -14,21 +14,26 @@ const WINDOW = 14;
 const NECK = 256;
 const EPSILON = 1e-6;
 
-const hub = (repository: string): PublishedWeights => ({
+/** Meta's own file in a copy on the hub; size and SHA-256 as several public download scripts that verify them state. */
+const meta = (file: string, sha256: string, bytes: number): PublishedWeights => ({
   name: "sa1b",
-  repository,
-  file: "model.safetensors",
+  repository: "ybelkada/segment-anything",
+  file: `checkpoints/${file}`,
+  sha256,
+  bytes,
   licence: "Apache-2.0",
   source: "https://github.com/facebookresearch/segment-anything",
 });
 
 export const samVit: Record<string, Encoder> = {
-  "sam-vit-b": samEncoder({ dim: 768, depth: 12, heads: 12, globalAt: [2, 5, 8, 11] }, [hub("facebook/sam-vit-base")]),
+  "sam-vit-b": samEncoder({ dim: 768, depth: 12, heads: 12, globalAt: [2, 5, 8, 11] }, [
+    meta("sam_vit_b_01ec64.pth", "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912", 375_042_383),
+  ]),
   "sam-vit-l": samEncoder({ dim: 1024, depth: 24, heads: 16, globalAt: [5, 11, 17, 23] }, [
-    hub("facebook/sam-vit-large"),
+    meta("sam_vit_l_0b3195.pth", "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622", 1_249_524_607),
   ]),
   "sam-vit-h": samEncoder({ dim: 1280, depth: 32, heads: 16, globalAt: [7, 15, 23, 31] }, [
-    hub("facebook/sam-vit-huge"),
+    meta("sam_vit_h_4b8939.pth", "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e", 2_564_550_879),
   ]),
   "sam-vit-test": samEncoder({ dim: 32, depth: 4, heads: 2, globalAt: [1, 3], size: 256 }), // 16 x 16 tokens: windows pad
 };
