@@ -74,12 +74,13 @@ test("a variant without published weights starts from random ones", async () => 
   }
 });
 
-test("published weights say where they are from and under which licence", () => {
+test("published weights say where they are from, under which licence, and what they hash to", () => {
   for (const [name, { weights }] of encoders) {
-    for (const { sha256, licence, source, repository, file } of weights) {
-      assert.match(`${repository}/${file}`, /^[\w.-]+\/[\w.-]+\/[\w.-]+$/, name);
+    for (const { sha256, bytes, licence, source, repository, file } of weights) {
+      assert.match(`${repository}/${file}`, /^[\w.-]+(\/[\w.-]+){2,}$/, name); // the file may lie in a folder
       assert.ok(licence !== "" && source.startsWith("https://"), name);
-      if (sha256 !== undefined) assert.match(sha256, /^[0-9a-f]{64}$/, name);
+      assert.match(sha256 ?? "", /^[0-9a-f]{64}$/, name);
+      assert.ok(bytes !== undefined && bytes > 2 ** 20, name);
     }
   }
 });
