@@ -13,13 +13,12 @@ import { SegError } from "../errors.js";
 import { type Exported, type ExportOptions, exportOnnx } from "../export.js";
 import { sha256 } from "../files.js";
 import { defineModel, type ModelSpec } from "../model.js";
-import { assembleModel, type ModelOptions, type OpenModel, openModel } from "../open-model.js";
+import { assembleModel, type ModelOptions, type OpenModel, openModel, specOf } from "../open-model.js";
 import { argMaxClasses, type Scores, toProbabilities } from "../postprocess.js";
 import { planPreprocessing } from "../preprocess.js";
 import { readPhoto } from "../raster/index.js";
 import type { ModelCard } from "../run/card.js";
 import { CARD_KEY } from "../run/model-file.js";
-import { loraHook } from "../train/lora.js";
 import type { Tune } from "../train/plan.js";
 import { initialWeights } from "../train/weights.js";
 import { software } from "../version.js";
@@ -79,7 +78,7 @@ export async function createModel(options: CreateModelOptions): Promise<Segmenta
   const weights = await resolveEncoderWeights(options.encoder, options.encoderWeights);
   const tune = options.tune ?? (weights ? encoders.get(options.encoder).defaultTune : "full");
   const card = cardFor(options, tune);
-  const model = defineModel(specFor(options, card));
+  const model = defineModel(specOf(card));
   const { seed = 0, encoder, allowPartial = false } = options;
   const state = await initialWeights({ model, tune, weights, config: { seed, encoder, allowPartial } });
   const digest = async () => {
@@ -131,18 +130,6 @@ function cardFor(options: CreateModelOptions, tune: Tune): ModelCard {
     ...(tune === "lora" ? { lora: { rank: loraRank, alpha: loraAlpha } } : {}),
     step: 0,
     software,
-  };
-}
-
-function specFor(options: CreateModelOptions, card: ModelCard): ModelSpec {
-  return {
-    encoder: card.encoder,
-    decoder: card.decoder,
-    pyramid: card.pyramid,
-    decoderOptions: card.decoderOptions,
-    classes: card.head === "sigmoid" ? 1 : card.classes.length,
-    bands: options.bands,
-    hook: card.lora && loraHook(encoders.get(card.encoder).loraTargets, card.lora.rank, card.lora.alpha),
   };
 }
 
