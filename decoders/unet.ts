@@ -30,11 +30,18 @@ export const unet = {
 };
 
 function block(s: Scope, x: Tensor, skip: Tensor | undefined, out: number): Tensor {
-  const merged = skip ? g.concat([upsampleTo(x, skip), skip], 1) : undefined;
-  const first = merged
-    ? convolve(s.at("conv1"), merged, out)
-    : normalise(s.at("conv1"), upsampleConvolve(s.at("conv1"), x, out));
-  return convolve(s.at("conv2"), first, out);
+  const first = skip ? mergeConvolve(s.at("conv1"), x, skip, out) : upsampleConvolve(s.at("conv1"), x, out);
+  return convolve(s.at("conv2"), normalise(s.at("conv1"), first), out);
+}
+
+/** The convolution over upsampled map and skip side by side, as the sum of one over each: the first then runs at low resolution. */
+function mergeConvolve(s: Scope, x: Tensor, skip: Tensor, out: number): Tensor {
+  const channels = x.shape[1];
+  const weight = s.at("0").param("weight", [out, channels + skip.shape[1], 3, 3], INIT);
+  const isDouble = skip.shape[2] === 2 * x.shape[2] && skip.shape[3] === 2 * x.shape[3];
+  if (!isDouble) return g.conv2d(g.concat([upsampleTo(x, skip), skip], 1), weight, { padding: 1 });
+  const ofMap = g.upsampleConv2d(x, g.sliceAxis(weight, 1, 0, channels));
+  return g.add(ofMap, g.conv2d(skip, g.sliceAxis(weight, 1, channels, weight.shape[1]), { padding: 1 }));
 }
 
 const upsampleTo = (x: Tensor, { shape: [, , H, W] }: Tensor) => g.resize(x, [H, W], "nearest");

@@ -63,24 +63,28 @@ function samEncoder(variant: Variant, weights: readonly PublishedWeights[] = [])
     renameKey,
     forward(s, image) {
       let x = conv2d(s.at("patch_embed.proj"), image, dim, { kernel: PATCH, stride: PATCH });
-      x = g.transpose(x, [0, 2, 3, 1]); // tokens [B, 64, 64, dim] at size 1024
+      x = g.transpose(x, [0, 2, 3, 1]); // [B, 64, 64, dim] at size 1024
       x = g.add(x, s.param("pos_embed", [1, grid, grid, dim], { kind: "truncated-normal", std: 0.02 }));
+      x = g.reshape(x, [-1, grid * grid, dim]); // tokens
+      const asMap = (tokens: Tensor) => g.transpose(g.reshape(tokens, [-1, grid, grid, dim]), [0, 3, 1, 2]); // [B, dim, 64, 64]
       const maps: Tensor[] = [];
       for (let i = 0; i < depth; i++) {
         const whole = globalAt.includes(i);
-        x = block(s.at(`blocks.${i}`), x, heads, whole ? 0 : WINDOW, grid);
-        if (whole) maps.push(g.transpose(x, [0, 3, 1, 2])); // [B, dim, 64, 64]
+        x = s.block((tokens) => block(s.at(`blocks.${i}`), tokens, { heads, window: whole ? 0 : WINDOW, grid }), x);
+        if (whole) maps.push(asMap(x));
       }
-      return [...maps, neck(s.at("neck"), g.transpose(x, [0, 3, 1, 2]))];
+      return [...maps, neck(s.at("neck"), asMap(x))];
     },
   };
 }
 
-/** Pre-norm transformer block; window 0 attends over the whole image. x: [B, H, W, dim]. */
-function block(s: Scope, x: Tensor, heads: number, window: number, table: number): Tensor {
-  const attended = windowAttention(s.at("attn"), layerNorm(s.at("norm1"), x, EPSILON), { heads, window, table });
-  const y = g.add(x, attended);
-  return g.add(y, mlp(s.at("mlp"), layerNorm(s.at("norm2"), y, EPSILON), 4 * x.shape[3]));
+/** Pre-norm transformer block; window 0 attends over the whole image. x: [B, grid * grid, dim]. */
+function block(s: Scope, x: Tensor, { heads, window, grid }: { heads: number; window: number; grid: number }): Tensor {
+  const dim = x.shape[2];
+  const image = g.reshape(layerNorm(s.at("norm1"), x, EPSILON), [-1, grid, grid, dim]);
+  const attended = windowAttention(s.at("attn"), image, { heads, window, table: grid });
+  const y = g.add(x, g.reshape(attended, x.shape));
+  return g.add(y, mlp(s.at("mlp"), layerNorm(s.at("norm2"), y, EPSILON), 4 * dim));
 }
 
 /** [B, dim, H, W] -> [B, 256, H, W]; the indices are torch.nn.Sequential's. */

@@ -38,6 +38,10 @@ export const trainConfig = z.strictObject({
   warmup: z.number().int().nonnegative().default(0).describe("steps of linear warm-up"),
   clip: z.number().nonnegative().default(0).describe("largest gradient norm; 0: no clipping"),
   ema: z.number().min(0).max(1).default(0).describe("decay of the averaged weights used for validation; 0: none"),
+  recompute: z
+    .enum(["on", "off"])
+    .default("on")
+    .describe("compute the encoder's blocks again for gradients instead of keeping them: less memory, more time"),
   loraRank: count.default(8).describe("rank of the LoRA matrices"),
   loraAlpha: z.number().positive().default(16).describe("scale of LoRA: alpha / rank"),
   augment: z.enum(["none", "flips", "standard", "aerial"]).default("standard").describe("augmentation preset"),
@@ -53,7 +57,10 @@ export const trainConfig = z.strictObject({
   engine: z.enum(["onnx", "tfjs"]).default("onnx").describe("engine that runs the graph"),
   device: z.enum(["cpu", "cuda", "webgpu"]).default("cpu").describe("where the engine runs"),
   threads: count.optional().describe("threads of the engine (default: all cores)"),
-  precision: z.enum(["fp32"]).default("fp32").describe("number format"),
+  precision: z
+    .enum(["fp32", "int8"])
+    .default("fp32")
+    .describe("int8: linear layers of a frozen, cached encoder, calibrated on the first images (onnx on the CPU)"),
   resume: z.boolean().default(false).describe("go on with an interrupted run"),
   force: z.boolean().default(false).describe("take over a lock of another machine"),
   decoderOptions: z.record(z.string(), z.unknown()).default({}).describe("options of the decoder: --decoder.NAME"),

@@ -34,6 +34,11 @@ export interface Scope {
   update(name: string, value: Tensor): void;
   /** Random zeroing, scaled by 1/(1-rate), identity outside training. `shape` is the mask's, broadcast against x. */
   dropout(x: Tensor, rate: number, shape?: Shape): Tensor;
+  /**
+   * fn(x), as a block whose inner values training may compute again in the backward pass instead of keeping them. fn must trace the same each
+   * time and read no other traced values than x, parameters and buffers.
+   */
+  block(fn: (x: Tensor) => Tensor, x: Tensor): Tensor;
 }
 
 /** One map of an encoder: `[B, channels, H / stride, W / stride]`. */

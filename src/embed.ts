@@ -6,7 +6,8 @@ import { programCache } from "./engine/program-cache.js";
 import { readEncoderWeights, resolveEncoderWeights } from "./encoder-weights.js";
 import { SegError } from "./errors.js";
 import * as g from "./graph/functions.js";
-import type { TensorData } from "./graph/tensor.js";
+import type { Tensor, TensorData } from "./graph/tensor.js";
+import { calibrate, type Int8 } from "./int8.js";
 import { type Preprocessing, planPreprocessing, selectBands, toInput } from "./preprocess.js";
 import { collectStatistics, MAX_PIXELS, openGeoTiff, readPhoto } from "./raster/index.js";
 import { initialise, recordScope } from "./scope.js";
@@ -30,6 +31,8 @@ export interface Embedder {
    * own 2nd and 98th percentiles, band by band.
    */
   embed(path: string): Promise<TensorData>;
+  /** On an int8 engine, what the first image left in float32; undefined before it. */
+  int8(): Int8 | undefined;
   dispose(): Promise<void>;
 }
 
@@ -44,18 +47,23 @@ export async function createEmbedder(engine: Engine, options: EmbedOptions): Pro
   const slots = encoderSlots(options.encoder);
   const state = await encoderState(options, slots);
   const programs = programCache();
-  const compile = (shape: readonly number[]) => {
-    const features = encoder.forward(recordScope({ training: false }).scope, g.input("image", shape));
-    return engine.compile({ outputs: { map: features[index] } }, { constants: state });
+  const trace = (image: Tensor) => [encoder.forward(recordScope({ training: false }).scope, image)[index]];
+  const plan = { name: options.encoder, engine, constants: state, trace };
+  let int8: Int8 | undefined;
+  const compile = async (input: TensorData) => {
+    if (engine.precision === "int8") int8 ??= await calibrate(plan, [input]);
+    const keep = (name: string) => int8?.kept.includes(name) === true;
+    return engine.compile({ outputs: { map: trace(g.input("image", input.shape))[0] } }, { constants: state, keep });
   };
   return {
     async embed(path) {
       const image = await readImage(path);
       const preprocessing = planFor(image, path, encoder.input, options.bands);
       const { input } = toInput(selectBands(image, preprocessing), preprocessing);
-      const make = () => compile(input.shape);
+      const make = () => compile(input);
       return (await programs.use(input.shape.join("x"), make, (program) => program.run({ image: input }))).map;
     },
+    int8: () => int8,
     dispose: () => programs.dispose(),
   };
 }

@@ -5,6 +5,7 @@ import { SegError } from "./errors.js";
 import { confusionRows, CONVENTION, type Scores, scoresOf } from "./metrics.js";
 import type { OpenModel } from "./open-model.js";
 import { silent, type Talk } from "./talk.js";
+import { settlePrecision } from "./settle-precision.js";
 import { validate } from "./train/validate.js";
 
 export interface EvaluateOptions {
@@ -37,6 +38,8 @@ export async function evaluate(open: OpenModel, options: EvaluateOptions, talk: 
   checkClasses(dataset, open, options.data);
   const samples = dataset.samples(split).slice(0, options.limit);
   if (!samples.length) throw new SegError(options.data, `split ${split} is empty`, "choose another --split");
+  const images = samples.map((sample) => () => sample.image());
+  await settlePrecision(open, images, talk);
   const matrix = await validate(samples, dataset.classes.length, open.predictor, talk);
   for (const line of dataset.warnings) talk.warn(line); // those that reading images added, too
   return {

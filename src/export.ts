@@ -104,6 +104,7 @@ function metadataOf({ card }: OpenModel, height: number, width: number): Record<
     software,
     encoder: card.encoder,
     decoder: card.decoder,
+    precision: card.int8 ? "fp32; the decoder was trained on maps of an int8 encoder" : "fp32",
     classes: JSON.stringify(card.classes.map(({ name }) => name)),
     colors: JSON.stringify(card.classes.map(({ color }) => color)),
     input: "float32 NCHW, raw values (8-bit photos: RGB 0..255); normalisation is inside the graph",

@@ -21,6 +21,7 @@ export { exportOnnx as exportModel, type Exported, type ExportOptions } from "./
 export { embed, evaluate, type FineTuneOptions, predict, train } from "./library/calls.js";
 export { parseTrainConfig, type TrainConfig, type TrainOptions } from "./config.js";
 export { planRun, type RunPlan } from "./train/plan.js";
+export { predictMemory, type RunMemory } from "./train/memory.js";
 export { createEmbedder, type Embedder, type EmbedOptions } from "./embed.js";
 export type { Evaluation, EvaluateOptions } from "./evaluate.js";
 export type { Prediction, PredictOptions } from "./predict.js";

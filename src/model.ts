@@ -45,8 +45,8 @@ export interface Model {
   traceDecoder(s: Scope, maps: readonly Tensor[], image: Tensor): Tensor;
   /** Image to scores. */
   trace(s: Scope, image: Tensor): Tensor;
-  /** A fresh recording scope with this model's hook. */
-  record(training: boolean, frozenEncoder?: boolean): Recording;
+  /** A fresh recording scope with this model's hook. `recompute`: gradients compute the encoder's blocks again. */
+  record(training: boolean, frozenEncoder?: boolean, recompute?: boolean): Recording;
   /** Every parameter and buffer, found by tracing once. */
   slots(): ReadonlyMap<string, Slot>;
   /** Floating-point operations of one forward pass of one image. */
@@ -82,8 +82,8 @@ export function defineModel(spec: ModelSpec): Model {
       return head(s.at("segmentation_head"), features, spec.classes, decoder.head);
     },
     trace: (s, image) => self.traceDecoder(s, self.traceEncoder(s, image), image),
-    record: (training, frozenEncoder = false) =>
-      recordScope({ training, evaluated: frozenEncoder ? ["encoder"] : [], hook: spec.hook }),
+    record: (training, frozenEncoder = false, recompute = false) =>
+      recordScope({ training, evaluated: frozenEncoder ? ["encoder"] : [], hook: spec.hook, recompute }),
     slots: () => slotsOf(self),
     flops: (height, width) =>
       flopsOf([self.trace(self.record(false).scope, g.input("image", [1, bands, height, width]))]),

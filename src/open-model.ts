@@ -4,11 +4,12 @@
  */
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { createEngine, type Engine, type EngineOptions } from "./engine/index.js";
+import { createEngine, type Engine, type EngineOptions, type Precision } from "./engine/index.js";
+import { type TimedEngine, timed } from "./engine/timed.js";
 import { SegError } from "./errors.js";
 import { sha256File } from "./files.js";
 import { defineModel, type Model, type ModelSpec } from "./model.js";
-import { createPredictor, type Predictor } from "./predictor.js";
+import { checkInt8, createPredictor, type Predictor } from "./predictor.js";
 import { samePreprocessing } from "./preprocess.js";
 import type { ModelCard } from "./run/card.js";
 import { readModelFile } from "./run/model-file.js";
@@ -30,7 +31,7 @@ export interface OpenModel {
   readonly card: ModelCard;
   readonly model: Model;
   readonly state: StateDict;
-  readonly engine: Engine;
+  readonly engine: TimedEngine;
   readonly predictor: Predictor;
   /** SHA-256 of the weights' file: identity of the model. */
   digest(): Promise<string>;
@@ -54,8 +55,11 @@ export async function assembleModel(parts: ModelParts, options: ModelOptions = {
     : parts.card;
   const model = defineModel(specOf(card));
   checkState(path, model, state);
-  const engine = await createEngine(options.engine ?? "onnx", options);
-  const predictor = createPredictor({ engine, model, preprocessing: card.preprocessing, constants: state });
+  const precision = options.precision ?? usualPrecision(card, options);
+  const engine = timed(await createEngine(options.engine ?? "onnx", { ...options, precision }));
+  const plan = { engine, model, preprocessing: card.preprocessing, constants: state, int8: card.int8 };
+  if (precision === "int8") checkInt8(plan);
+  const predictor = createPredictor(plan);
   let digest: Promise<string> | undefined;
   return {
     path,
@@ -67,6 +71,22 @@ export async function assembleModel(parts: ModelParts, options: ModelOptions = {
     digest: () => (digest ??= parts.digest()),
     close: () => predictor.dispose(),
   };
+}
+
+/** What the model was trained on, where the engine has it. */
+function usualPrecision({ int8 }: ModelCard, { engine = "onnx", device = "cpu" }: ModelOptions): Precision {
+  return int8 && engine === "onnx" && device === "cpu" ? "int8" : "fp32";
+}
+
+/** What to tell of a model that runs in another precision than it was trained in. */
+export function precisionRemark({
+  path,
+  card,
+  engine,
+}: Pick<OpenModel, "path" | "card" | "engine">): string | undefined {
+  const trained = card.int8 ? "int8" : "fp32";
+  if (trained === engine.precision) return undefined;
+  return `${path} was trained with --precision ${trained}, its encoder runs in ${engine.precision} here`;
 }
 
 /** The model file of a run folder (best, else last) or of a folder a model was saved into, or the file itself. */

@@ -17,13 +17,54 @@ export interface Scores {
 /** Logits [C, paddedHeight, paddedWidth] cropped to the placement and resized to width x height. */
 export function placeBack(logits: Float32Array, classes: number, at: Placement, width: number, height: number): Scores {
   const out = new Float32Array(classes * width * height);
-  const xs = axisTaps(at.width, width);
-  const ys = axisTaps(at.height, height);
+  const planes = planesOf(logits, classes, at, width, height);
   for (let c = 0; c < classes; c++) {
-    const plane = logits.subarray(c * at.paddedWidth * at.paddedHeight);
-    resizePlane(plane, at.paddedWidth, xs, ys, out.subarray(c * width * height, (c + 1) * width * height), width);
+    for (let y = 0; y < height; y++) {
+      const { data, from } = planes[c].row(y);
+      out.set(data.subarray(from, from + width), (c * height + y) * width);
+    }
   }
   return { data: out, classes, width, height };
+}
+
+/** `argMaxClasses` of `placeBack`, row by row: the scores of the whole image are never held. */
+export function placeBackClasses(
+  logits: Float32Array,
+  classes: number,
+  at: Placement,
+  width: number,
+  height: number,
+): Uint8Array {
+  const planes = planesOf(logits, classes, at, width, height);
+  const out = new Uint8Array(width * height);
+  const best = new Float32Array(width); // so far
+  for (let y = 0; y < height; y++) {
+    const { data, from } = planes[0].row(y);
+    if (classes > 1) best.set(data.subarray(from, from + width));
+    else keepBest(best.fill(0), planes[0].row(y), out, y * width, 1);
+    for (let c = 1; c < classes; c++) keepBest(best, planes[c].row(y), out, y * width, c);
+  }
+  return out;
+}
+
+/** Where a row of scores passes the best ones so far, the label is written at `to`. */
+function keepBest(best: Float32Array, { data, from }: PlaneRow, labels: Uint8Array, to: number, label: number): void {
+  for (let x = 0; x < best.length; x++) {
+    const score = data[from + x];
+    if (score > best[x]) {
+      best[x] = score;
+      labels[to + x] = label;
+    }
+  }
+}
+
+function planesOf(logits: Float32Array, classes: number, at: Placement, width: number, height: number): PlaneRows[] {
+  const [xs, ys] = [axisTaps(at.width, width), axisTaps(at.height, height)];
+  const size = at.paddedWidth * at.paddedHeight;
+  return Array.from({ length: classes }, (_, c) => {
+    const plane = logits.subarray(c * size, (c + 1) * size);
+    return new PlaneRows(plane, at.paddedWidth, at.width === width && at.height === height, xs, ys);
+  });
 }
 
 interface Taps {
@@ -46,16 +87,59 @@ function axisTaps(from: number, to: number): Taps {
   return { low, high, weight };
 }
 
-function resizePlane(plane: Float32Array, stride: number, xs: Taps, ys: Taps, out: Float32Array, width: number): void {
-  for (let y = 0; y < ys.low.length; y++) {
-    const top = ys.low[y] * stride;
-    const bottom = ys.high[y] * stride;
-    const wy = ys.weight[y];
-    for (let x = 0; x < width; x++) {
-      const [a, b, wx] = [xs.low[x], xs.high[x], xs.weight[x]];
-      const upper = plane[top + a] + (plane[top + b] - plane[top + a]) * wx;
-      const lower = plane[bottom + a] + (plane[bottom + b] - plane[bottom + a]) * wx;
-      out[y * width + x] = upper + (lower - upper) * wy;
+/** A row of scores, `from` on. */
+interface PlaneRow {
+  readonly data: Float32Array;
+  readonly from: number;
+}
+
+/** Rows of a resized plane from the top down: each source row is resized sideways once, however many rows it has a share in. */
+class PlaneRows {
+  private low: Float64Array;
+  private high: Float64Array;
+  private lowAt = -1;
+  private highAt = -1;
+  private readonly out: Float32Array;
+
+  constructor(
+    private readonly plane: Float32Array,
+    private readonly stride: number,
+    private readonly isSame: boolean,
+    private readonly xs: Taps,
+    private readonly ys: Taps,
+  ) {
+    const width = isSame ? 0 : xs.low.length;
+    this.low = new Float64Array(width);
+    this.high = new Float64Array(width);
+    this.out = new Float32Array(width);
+  }
+
+  /** Row y; its memory is used again for the next one. */
+  row(y: number): PlaneRow {
+    if (this.isSame) return { data: this.plane, from: y * this.stride };
+    this.moveTo(this.ys.low[y], this.ys.high[y]);
+    const { low, high, out } = this;
+    const weight = this.ys.weight[y];
+    for (let x = 0; x < out.length; x++) out[x] = low[x] + (high[x] - low[x]) * weight;
+    return { data: out, from: 0 };
+  }
+
+  private moveTo(low: number, high: number): void {
+    if (low === this.highAt && low !== this.lowAt) {
+      [this.low, this.high] = [this.high, this.low];
+      [this.lowAt, this.highAt] = [this.highAt, this.lowAt];
+    }
+    if (low !== this.lowAt) this.sideways(low, this.low);
+    if (high !== this.highAt) this.sideways(high, this.high);
+    [this.lowAt, this.highAt] = [low, high];
+  }
+
+  private sideways(row: number, out: Float64Array): void {
+    const { plane, xs } = this;
+    const at = row * this.stride;
+    for (let x = 0; x < out.length; x++) {
+      const left = plane[at + xs.low[x]];
+      out[x] = left + (plane[at + xs.high[x]] - left) * xs.weight[x];
     }
   }
 }

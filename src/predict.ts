@@ -3,25 +3,19 @@
  */
 import { basename } from "node:path";
 import { IGNORE } from "./contract.js";
-import { EXIT, errorLine, SegError } from "./errors.js";
+import { SegError } from "./errors.js";
 import { sweepLeftovers } from "./leftovers.js";
 import type { OpenModel } from "./open-model.js";
-import { argMaxClasses, displayImage } from "./postprocess.js";
-import { expandInputs, filesOf, isComplete, isScene, keyOf, overlayOf, planOutputs } from "./predict-outputs.js";
-import {
-  type BlendMode,
-  type Color,
-  type GeoRaster,
-  openGeoTiff,
-  overlay,
-  readPhoto,
-  writeGeoTiff,
-  writeIndexedPng,
-  writePng,
-} from "./raster/index.js";
+import { outcome, type Prediction, photoQueue } from "./photo-queue.js";
+import { checkPixels, type PhotoJob, type PhotoPlan } from "./photo-work.js";
+import { expandInputs, filesOf, isComplete, isScene, keyOf, planOutputs } from "./predict-outputs.js";
+import { type BlendMode, type Color, type GeoRaster, openGeoTiff, readPhoto, writeGeoTiff } from "./raster/index.js";
 import { countWindows, mapScene, type SceneOptions } from "./scene.js";
+import { settlePrecision } from "./settle-precision.js";
 import { silent, type Talk } from "./talk.js";
 import { software } from "./version.js";
+
+export type { Prediction } from "./photo-queue.js";
 
 export interface PredictOptions {
   /** A file for one input, or a folder. */
@@ -37,14 +31,6 @@ export interface PredictOptions {
   readonly force?: boolean;
 }
 
-/** What became of one input. */
-export interface Prediction {
-  readonly input: string;
-  readonly output: string;
-  readonly state: "written" | "complete" | "failed";
-  readonly error?: SegError;
-}
-
 /**
  * Predicts every input; a folder stands for the images in it. An input that fails is reported and the rest goes on.
  * Rejects only for faults of the options.
@@ -55,77 +41,63 @@ export async function predict(
   options: PredictOptions,
   talk: Talk = silent,
 ): Promise<Prediction[]> {
+  const [began, before] = [performance.now(), open.engine.modelSeconds()];
   sceneOptions(open, options);
   const files = expandInputs(inputs);
   const outputs = planOutputs(files, options.out);
   await sweepLeftovers(outputs.flatMap(filesOf));
+  const jobs = files.map((input, i) => ({ input, output: outputs[i] }));
+  const photos = jobs.filter(({ input }) => !isScene(input));
+  await settlePrecision(open, photos.map(readerOf), talk);
+  const queue = photoQueue(await photoPlan(open, options), photos, open.predictor, talk);
   const results: Prediction[] = [];
-  for (const [i, input] of files.entries()) {
-    results.push(await predictOne(open, input, outputs[i], options, talk));
-    await talk.breathe();
+  try {
+    for (const job of jobs) {
+      if (isScene(job.input)) {
+        results.push(...(await queue.finish())); // what is told of the inputs keeps their order
+        results.push(await outcome(job, talk, () => predictScene(open, job, options, talk)));
+      } else results.push(...(await queue.next()));
+      await talk.breathe();
+    }
+    results.push(...(await queue.finish()));
+  } finally {
+    await queue.close();
   }
+  tellTimes(results, (performance.now() - began) / 1000, open.engine.modelSeconds() - before, talk);
   return results;
 }
 
-async function predictOne(
-  open: OpenModel,
-  input: string,
-  output: string,
-  options: PredictOptions,
-  talk: Talk,
-): Promise<Prediction> {
-  try {
-    const key = await keyOf(input, await parametersOf(open, input, options));
-    if (await isComplete(input, output, key, options.force === true)) return { input, output, state: "complete" };
-    if (isScene(input)) await predictScene(open, input, output, key, options, talk);
-    else await predictPhoto(open, input, output, key, talk);
-    return { input, output, state: "written" };
-  } catch (error) {
-    if (!(error instanceof SegError) || error.exitCode === EXIT.guard) throw error; // a full disk stops everything
-    talk.info(`seg: ${errorLine(error)}`);
-    return { input, output, state: "failed", error };
-  }
+const readerOf = ({ input }: PhotoJob) => {
+  return () => readPhoto(input);
+};
+
+/** How long several outputs took, and the model's share of it. */
+function tellTimes(results: readonly Prediction[], seconds: number, modelSeconds: number, talk: Talk): void {
+  const written = results.filter(({ state }) => state === "written").length;
+  if (written < 2) return;
+  const share = `${modelSeconds.toFixed(2)} s (${((100 * modelSeconds) / seconds).toFixed(1)} %) of them inside the model`;
+  talk.info(`${written} maps in ${seconds.toFixed(2)} s, ${share}`);
+}
+
+async function photoPlan(open: OpenModel, options: PredictOptions): Promise<PhotoPlan> {
+  return {
+    preprocessing: open.card.preprocessing,
+    colors: colorsOf(open),
+    parameters: await commonParameters(open),
+    force: options.force === true,
+  };
 }
 
 /** Everything but the input that an output's bytes depend on. */
-async function parametersOf(open: OpenModel, input: string, options: PredictOptions) {
+async function commonParameters(open: OpenModel) {
   const { preprocessing, classes, head } = open.card;
   const model = { digest: await open.digest(), preprocessing, classes, head }; // a foreign checkpoint's are in its YAML file
-  const common = { software, model, engine: open.engine.name };
-  return isScene(input) ? { ...common, ...sceneOptions(open, options), alpha: options.alpha ?? null } : common;
+  const { name: engine, precision } = open.engine;
+  const int8 = precision === "fp32" ? {} : { precision, kept: open.predictor.int8()?.kept };
+  return { software, model, engine, ...int8 };
 }
 
 const colorsOf = ({ card }: OpenModel): Color[] => card.classes.map(({ color }) => [color[0], color[1], color[2]]);
-
-/** Refuses pixels the model cannot take: too few bands, or values of another kind than those it was trained on. */
-function checkPixels(file: string, bands: number, dtype: string, { card }: OpenModel): void {
-  const { stretch, bandNames, bands: read } = card.preprocessing;
-  const most = Math.max(...read) + 1;
-  if (bands < most) {
-    const reason = `has ${bands} band(s), the model reads band ${most} (${bandNames.join(", ")})`;
-    throw new SegError(file, reason, "give images with the model's bands, or name them with --bands");
-  }
-  if (dtype !== "uint8" && !stretch) {
-    const reason = `holds ${dtype} samples, the model was trained on 8-bit photos`;
-    throw new SegError(file, reason, "scale it as the training data were: gdal_translate -ot Byte -scale");
-  }
-  if (dtype === "uint8" && stretch && Math.min(...stretch.low) > 255) {
-    const reason = `holds 8-bit samples, the model was trained on values from ${Math.min(...stretch.low)} up`;
-    throw new SegError(file, reason, "give the data in the units the model was trained on");
-  }
-}
-
-async function predictPhoto(open: OpenModel, input: string, output: string, key: string, talk: Talk): Promise<void> {
-  const image = await readPhoto(input, { warn: talk.warn });
-  checkPixels(input, image.bands, "uint8", open);
-  const data = argMaxClasses(await open.predictor.scores(image));
-  const { valid, width, height } = image;
-  const labels = { data: valid ? data.map((value, i) => (valid[i] ? value : IGNORE)) : data, width, height };
-  const colors = colorsOf(open);
-  const picture = overlay(displayImage(image, open.card.preprocessing), labels, colors);
-  await writePng(overlayOf(output), picture, key);
-  await writeIndexedPng(output, labels, colors, key);
-}
 
 /** Windows of a scene; SegError for a tile or overlap that does not do. */
 function sceneOptions({ card }: OpenModel, options: PredictOptions): SceneOptions {
@@ -154,16 +126,17 @@ async function openScene(path: string, { card }: OpenModel, alpha: PredictOption
 
 async function predictScene(
   model: OpenModel,
-  input: string,
-  output: string,
-  key: string,
+  { input, output }: PhotoJob,
   options: PredictOptions,
   talk: Talk,
-): Promise<void> {
+): Promise<"written" | "complete"> {
+  const parameters = { ...(await commonParameters(model)), ...sceneOptions(model, options) };
+  const key = await keyOf(input, { ...parameters, alpha: options.alpha ?? null });
+  if (await isComplete(input, output, key, options.force === true)) return "complete";
   const scene = await openScene(input, model, options.alpha);
   try {
     const { width, height, grid, bands, dtype } = scene;
-    checkPixels(input, bands, dtype, model);
+    checkPixels(input, bands, dtype, model.card.preprocessing);
     const scened = sceneOptions(model, options);
     const names = model.card.classes.map(({ name }) => name);
     const metadata = {
@@ -181,6 +154,7 @@ async function predictScene(
     } finally {
       bar.end();
     }
+    return "written";
   } finally {
     await scene.close();
   }

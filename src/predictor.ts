@@ -3,13 +3,14 @@
  * `seg eval`, `seg predict` and the library's `model.predict`.
  */
 import type { Raster } from "./contract.js";
-import type { Engine, Program } from "./engine/engine.js";
+import type { CompileOptions, Engine, Graph, Program } from "./engine/engine.js";
 import { programCache } from "./engine/program-cache.js";
 import * as g from "./graph/functions.js";
-import type { TensorData } from "./graph/tensor.js";
+import type { Tensor, TensorData } from "./graph/tensor.js";
 import type { Model } from "./model.js";
-import { placeBack, type Scores } from "./postprocess.js";
-import { type Preprocessing, selectBands, toInput } from "./preprocess.js";
+import { placeBack, placeBackClasses, type Scores } from "./postprocess.js";
+import { type Placement, placementOf, type Preprocessing, selectBands, toInput } from "./preprocess.js";
+import { calibrate, type Int8, requireLinear } from "./int8.js";
 import type { StateDict } from "./weights/state.js";
 
 export interface PredictorPlan {
@@ -20,6 +21,8 @@ export interface PredictorPlan {
   readonly constants: StateDict;
   /** Weights fed on every run (they change while training). */
   readonly feeds?: () => StateDict;
+  /** Calibration an int8 engine goes by; without it the first image decides. */
+  readonly int8?: Int8;
 }
 
 export interface Predictor {
@@ -27,34 +30,80 @@ export interface Predictor {
   scores(image: Raster): Promise<Scores>;
   /** The same from cached maps of the encoder; `image` is needed where the pyramid reads it. */
   scoresOfMaps(maps: readonly TensorData[], image: Raster): Promise<Scores>;
+  /** The most likely class of every pixel of the image: `argMaxClasses` of `scores`, in less memory. */
+  classes(image: Raster): Promise<Uint8Array>;
+  classesOfMaps(maps: readonly TensorData[], image: Raster): Promise<Uint8Array>;
+  /** Logits [1, C, H, W] of a prepared input [1, bands, H, W]. */
+  logits(input: TensorData): Promise<TensorData>;
   /** Maps of the encoder a decoder would be fed, of a raster whose bands are chosen and stretched already: what the embedding cache holds. */
   preparedMaps(image: Raster): Promise<TensorData[]>;
+  /** On an int8 engine, decides by prepared inputs [1, bands, H, W] what stays in float32, where nothing did before. */
+  calibrate(inputs: readonly TensorData[]): Promise<Int8 | undefined>;
+  /** What was decided; undefined before the first image, and always in float32. */
+  int8(): Int8 | undefined;
   dispose(): Promise<void>;
 }
 
-type Kind = "whole" | "encode" | "decode";
+/** The whole model, its encoder alone, or the rest on the encoder's maps. */
+export type Kind = "whole" | "encode" | "decode";
 
 export function createPredictor(plan: PredictorPlan): Predictor {
   const programs = programCache();
+  let int8 = plan.engine.precision === "int8" ? plan.int8 : undefined;
+  const settle = async (inputs: readonly TensorData[]) => {
+    if (plan.engine.precision === "int8") int8 ??= await calibrate(encoderOf(plan), inputs);
+    return int8;
+  };
   const run = (kind: Kind, input: TensorData, maps: readonly TensorData[] = []) => {
     const [, , height, width] = input.shape;
-    const make = () => compile(plan, kind, height, width);
+    const make = async () => {
+      if (kind !== "decode") await settle([input]);
+      return compile(plan, kind, height, width, int8);
+    };
     return programs.use(`${kind} ${height}x${width}`, make, (program) => runOn(program, plan, input, maps));
   };
-  const scores = async (kind: Kind, image: Raster, maps?: readonly TensorData[]) => {
-    const { input, placement } = toInput(selectBands(image, plan.preprocessing), plan.preprocessing);
+  const place = async <T>(back: PlaceBack<T>, kind: Kind, image: Raster, maps?: readonly TensorData[]): Promise<T> => {
+    const { input, placement } = inputFor(plan, kind, image);
     const { logits } = await run(kind, input, maps);
-    return placeBack(logits.data as Float32Array, logits.shape[1], placement, image.width, image.height);
+    return back(logits.data as Float32Array, logits.shape[1], placement, image.width, image.height);
   };
   return {
-    scores: (image) => scores("whole", image),
-    scoresOfMaps: (maps, image) => scores("decode", image, maps),
+    scores: (image) => place(placeBack, "whole", image),
+    scoresOfMaps: (maps, image) => place(placeBack, "decode", image, maps),
+    classes: (image) => place(placeBackClasses, "whole", image),
+    classesOfMaps: (maps, image) => place(placeBackClasses, "decode", image, maps),
+    logits: async (input) => (await run("whole", input)).logits,
     async preparedMaps(image) {
       const outputs = await run("encode", toInput(image, plan.preprocessing).input);
       return plan.model.cached.map((_, i) => outputs[`map/${i}`]);
     },
+    calibrate: settle,
+    int8: () => int8,
     dispose: () => programs.dispose(),
   };
+}
+
+/** Fails where int8 would change nothing of a model. */
+export function checkInt8(plan: PredictorPlan): void {
+  const { bands, encoder } = plan.model;
+  const side = encoder.input.size ?? 2 * encoder.input.multipleOf;
+  requireLinear(encoderOf(plan), [1, bands, side, side]);
+}
+
+/** The encoder alone, as calibration wants it. */
+function encoderOf({ model, engine, constants }: PredictorPlan) {
+  const trace = (image: Tensor) => model.traceEncoder(model.record(false).scope, image);
+  return { name: model.spec.encoder, engine, constants, trace };
+}
+
+type PlaceBack<T> = (logits: Float32Array, classes: number, at: Placement, width: number, height: number) => T;
+
+/** The network's input; without pixels for a decoder that reads the encoder's maps alone. */
+function inputFor({ preprocessing, model }: PredictorPlan, kind: Kind, image: Raster) {
+  if (kind !== "decode" || model.readsImage) return toInput(selectBands(image, preprocessing), preprocessing);
+  const placement = placementOf(image.width, image.height, preprocessing);
+  const shape = [1, model.bands, placement.paddedHeight, placement.paddedWidth];
+  return { input: { data: new Float32Array(0), shape }, placement };
 }
 
 /** Feeds a program what it asks for: the image, maps of the encoder, and the weights that are no constants. */
@@ -71,14 +120,29 @@ function compile(
   kind: Kind,
   height: number,
   width: number,
+  int8?: Int8,
 ): Promise<Program> {
+  const { graph, options } = programOf({ model, constants }, kind, height, width, int8);
+  return engine.compile(graph, options);
+}
+
+/** What is compiled for inputs of a size. */
+export function programOf(
+  { model, constants }: Pick<PredictorPlan, "model" | "constants">,
+  kind: Kind,
+  height: number,
+  width: number,
+  int8?: Int8,
+): { graph: Graph; options: CompileOptions } {
+  const keep = (name: string) => !name.startsWith("encoder.") || int8?.kept.includes(name) === true;
+  const options = { constants, keep };
   const { scope } = model.record(false);
   const image = g.input("image", [1, model.bands, height, width]);
-  if (kind === "whole") return engine.compile({ outputs: { logits: model.trace(scope, image) } }, { constants });
+  if (kind === "whole") return { graph: { outputs: { logits: model.trace(scope, image) } }, options };
   if (kind === "encode") {
     const maps = model.traceEncoder(scope, image);
-    return engine.compile({ outputs: Object.fromEntries(maps.map((map, i) => [`map/${i}`, map])) }, { constants });
+    return { graph: { outputs: Object.fromEntries(maps.map((map, i) => [`map/${i}`, map])) }, options };
   }
   const maps = model.cachedShapes(height, width).map((shape, i) => g.input(`map/${i}`, [1, ...shape]));
-  return engine.compile({ outputs: { logits: model.traceDecoder(scope, maps, image) } }, { constants });
+  return { graph: { outputs: { logits: model.traceDecoder(scope, maps, image) } }, options };
 }

@@ -9,7 +9,11 @@ export const engineFlags: Readonly<Record<string, Options>> = {
   engine: { type: "string", choices: ["onnx", "tfjs"], describe: "engine that runs the graph" },
   device: { type: "string", choices: ["cpu", "cuda", "webgpu"], describe: "where the engine runs" },
   threads: { type: "string", describe: "threads of the engine (default: all cores)", requiresArg: true },
-  precision: { type: "string", choices: ["fp32"], describe: "number format" },
+  precision: {
+    type: "string",
+    choices: ["fp32", "int8"],
+    describe: "int8: the encoder's linear layers, on the CPU (default: as the model was trained)",
+  },
   plugin: { type: "string", array: true, describe: "JavaScript file that registers parts", requiresArg: true },
 };
 export const jsonFlag: Options = { type: "boolean", describe: "print the result as JSON" };
@@ -23,6 +27,7 @@ export async function modelOptions(args: Arguments): Promise<ModelOptions> {
     engine: text(args, "engine") as Engine["name"] | undefined,
     device: text(args, "device") as ModelOptions["device"],
     threads: wholeNumber(args, "threads"),
+    precision: text(args, "precision") as ModelOptions["precision"],
     bands: numberList(args, "bands"),
   };
 }

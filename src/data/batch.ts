@@ -25,12 +25,10 @@ export interface BatchOptions {
   readonly memory?: number;
 }
 
-const MEMORY = 2 ** 30;
-
 /** Makes batches from draws; the same draws make the same bytes. */
 export function batcher(options: BatchOptions): (draws: readonly Draw[]) => Promise<Batch> {
   const { preprocessing, preset, size, seed, samples } = options;
-  const decode = remember((index) => decodeSample(samples[index], preprocessing), options.memory ?? MEMORY);
+  const decode = remember((index) => decodeSample(samples[index], preprocessing), options.memory);
   return async (draws) => {
     const parts: { image: TensorData; labels: Int32Array }[] = [];
     for (const { index, epoch } of draws) {

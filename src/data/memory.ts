@@ -6,24 +6,30 @@ export interface Decoded {
   readonly labels: LabelMap;
 }
 
-/** Wraps a decoder of sample i by a memory of at most `budget` bytes. */
-export function remember(
-  decode: (index: number) => Promise<Decoded>,
-  budget: number,
-): (index: number) => Promise<Decoded> {
-  const kept = new Map<number, Decoded>();
+/** Bytes decoded samples may take. */
+export const MEMORY = 2 ** 30;
+
+/** Bytes of pixels. */
+export const sizeOfDecoded = ({ image, labels }: Partial<Decoded>): number =>
+  (image?.data.byteLength ?? 0) + (labels?.data.byteLength ?? 0);
+
+/** Wraps a decoder of sample i by a memory of at most `budget` bytes; one is decoded at a time. */
+export function remember<T extends Partial<Decoded>>(
+  decode: (index: number) => Promise<T>,
+  budget = MEMORY,
+): (index: number) => Promise<T> {
+  const kept = new Map<number, T>();
   let used = 0;
-  const sizeOf = ({ image, labels }: Decoded) => image.data.byteLength + labels.data.byteLength;
   return async (index) => {
     const known = kept.get(index);
     const sample = known ?? (await decode(index));
-    if (!known) used += sizeOf(sample);
+    if (!known) used += sizeOfDecoded(sample);
     kept.delete(index);
     kept.set(index, sample); // newest last
     for (const [oldest, value] of kept) {
       if (used <= budget || oldest === index) break;
       kept.delete(oldest);
-      used -= sizeOf(value);
+      used -= sizeOfDecoded(value);
     }
     return sample;
   };

@@ -2,15 +2,11 @@
  * @file Datasets of photos with a mask file each: what `folder`, `csv` and `camvid` have in common.
  * Images are uint8 RGB [H, W, 3]; a mask must have its image's size, and its grid where both state one.
  */
-import { open } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import sharp from "sharp";
-import type { Dataset, Raster, Sample } from "../contract.js";
+import type { Dataset, Sample } from "../contract.js";
 import { SegError } from "../errors.js";
-import { sha256File } from "../files.js";
-import { type Grid, type IndexedImage, openGeoTiff, readIndexed, readPhoto, warnOfRotation } from "../raster/index.js";
-import { sameGrid } from "./grids.js";
-import { type MaskContext, readMasks, toLabels } from "./masks.js";
+import { readMasks } from "./masks.js";
+import { describeImage, PhotoSample } from "./photo-sample.js";
 import { type LabelOptions, type LabelScheme, makeScheme } from "./scheme.js";
 import { holdOut, orderSplits } from "./splits.js";
 
@@ -59,7 +55,8 @@ export function pairDataset(name: string, pairs: readonly Pair[], scheme: LabelS
   const splits = orderSplits(pairs.map(({ split }) => split ?? "train"));
   const samples = new Map(splits.map((split) => [split, [] as Sample[]]));
   const warn = warnOnce(warnings);
-  for (const pair of pairs) samples.get(pair.split ?? "train")?.push(pairSample(pair, scheme, warn));
+  for (const { id, image, mask, split = "train" } of pairs)
+    samples.get(split)?.push(new PhotoSample({ id: `${split}/${id}`, image, mask, scheme }, warn));
   checkUnique(samples);
   return {
     name,
@@ -109,85 +106,4 @@ function warnOnce(warnings: string[]): (message: string) => void {
     seen.add(sort);
     warnings.push(message);
   };
-}
-
-function pairSample({ id, image, mask, split }: Pair, scheme: LabelScheme, warn: (message: string) => void): Sample {
-  let hash: Promise<string> | undefined;
-  return {
-    id: `${split}/${id}`,
-    file: image,
-    image: () => readRgb(image, warn),
-    async labels() {
-      const stored = await readIndexed(mask);
-      await checkSize(image, mask, stored, warn);
-      return toLabels(stored, scheme, { file: mask } satisfies MaskContext);
-    },
-    contentHash() {
-      hash ??= sha256File(image);
-      return hash;
-    },
-  };
-}
-
-async function readRgb(path: string, warn: (message: string) => void): Promise<Raster> {
-  const raster = await readPhoto(path, { warn });
-  if (raster.bands === 3) return raster;
-  throw new SegError(path, `has ${raster.bands} bands, not 3`, "read such scenes with --dataset geotiff");
-}
-
-async function checkSize(
-  image: string,
-  mask: string,
-  stored: IndexedImage,
-  warn: (message: string) => void,
-): Promise<void> {
-  const info = await describeImage(image, warn);
-  if (info.width !== stored.width || info.height !== stored.height) {
-    const reason = `is ${stored.width} x ${stored.height} pixels, its image ${info.width} x ${info.height}`;
-    throw new SegError(mask, reason, `give ${basename(image)} a mask of its own size`);
-  }
-  if (!info.grid || !(await isTiff(mask))) return;
-  const source = await openGeoTiff(mask);
-  await source.close();
-  const difference = sameGrid(info.grid, source.grid);
-  if (difference)
-    throw new SegError(mask, `lies elsewhere than ${basename(image)}: ${difference}`, "put both on one grid");
-}
-
-interface ImageInfo {
-  readonly width: number;
-  readonly height: number;
-  readonly bands: number;
-  readonly tiff: boolean;
-  readonly grid?: Grid;
-}
-
-/** Size of an image from its header; `warn` hears of a rotation there, for who reads labels alone. */
-async function describeImage(path: string, warn?: (message: string) => void): Promise<ImageInfo> {
-  if (await isTiff(path)) {
-    const { width, height, bands, grid, close } = await openGeoTiff(path);
-    await close();
-    return { width, height, bands, grid, tiff: true };
-  }
-  try {
-    const metadata = await sharp(path).metadata();
-    const { width, height, channels } = metadata;
-    warnOfRotation(path, metadata, { warn });
-    return { width, height, bands: channels, tiff: false };
-  } catch (cause) {
-    throw new SegError(path, "is not a readable image", "replace the file", 2, { cause });
-  }
-}
-
-async function isTiff(path: string): Promise<boolean> {
-  const head = Buffer.alloc(4);
-  const file = await open(path).catch((cause: unknown) => {
-    throw new SegError(path, "cannot be opened", "check the path", 2, { cause });
-  });
-  try {
-    await file.read(head, 0, 4, 0);
-  } finally {
-    await file.close();
-  }
-  return ["II*\0", "MM\0*", "II+\0", "MM\0+"].includes(head.toString("latin1"));
 }

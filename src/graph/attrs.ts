@@ -131,6 +131,10 @@ export interface OpAttrs {
   /** Biased variance per channel of NCHW. */
   channelVariance: None;
   /** (x, gamma, beta) over the last axis. */
+  /** Statistics over the channels of a group and space. */
+  groupNorm: { readonly groups: number; readonly epsilon: number };
+  groupNormInputGrad: { readonly groups: number; readonly epsilon: number };
+  groupNormParamGrad: { readonly groups: number; readonly epsilon: number };
   layerNorm: { readonly epsilon: number };
   layerNormInputGrad: { readonly epsilon: number };
   layerNormParamGrad: { readonly epsilon: number };
@@ -143,7 +147,7 @@ export interface OpAttrs {
   /** (q, k, v) without bias; attrs.heads heads. */
   attention: { readonly heads: number; readonly scale: number };
   // control of the schedule
-  /** (x, after): x, bit for bit, but not before `after` exists. */
+  /** (x, ...after): x, bit for bit, but not before all of `after` exist. */
   barrier: None;
   /** (y, ...inputs, ...params): y; its gradient traces the block again. `count` of the inputs are arguments of `rebuild`. */
   recompute: { readonly rebuild: (inputs: readonly Tensor[]) => Tensor; readonly count: number };

@@ -192,6 +192,13 @@ export const batchNormParamGrad = (x: Tensor, dy: Tensor, epsilon: number) =>
 export const channelMean = (x: Tensor) => node("channelMean", [x], {});
 /** [C] biased variances of NCHW over batch and space. */
 export const channelVariance = (x: Tensor) => node("channelVariance", [x], {});
+/** Statistics over the channels of a group and space, of every image. x: [B, C, H, W]; gamma and beta: [C]. */
+export const groupNorm = (x: Tensor, gamma: Tensor, beta: Tensor, attrs: OpAttrs["groupNorm"]) =>
+  node("groupNorm", [x, gamma, beta], attrs);
+export const groupNormInputGrad = (x: Tensor, gamma: Tensor, dy: Tensor, attrs: OpAttrs["groupNorm"]) =>
+  node("groupNormInputGrad", [x, gamma, dy], attrs);
+export const groupNormParamGrad = (x: Tensor, dy: Tensor, attrs: OpAttrs["groupNorm"]) =>
+  node("groupNormParamGrad", [x, dy], attrs);
 /** Over the last axis. */
 export const layerNorm = (x: Tensor, gamma: Tensor, beta: Tensor, epsilon: number) =>
   node("layerNorm", [x, gamma, beta], { epsilon });
@@ -227,14 +234,15 @@ export function relPosAttention(
   const { heads, height, width, scale } = attrs;
   const [B, N, C] = q.shape;
   const D = C / heads;
-  const rows = matmul(reshape(q, [B, height, width * heads, D]), tableByOffset(relH, height)); // [B, H, W heads, H]
-  const columns = matmul(reshape(q, [B * height, width, heads, D]), tableByOffset(relW, width)); // [BH, W, heads, W]
+  const unscaled = (table: Tensor, extent: number) => tableByOffset(mul(table, 1 / scale), extent); // all logits are scaled below
+  const rows = matmul(reshape(q, [B, height, width * heads, D]), unscaled(relH, height)); // [B, H, W heads, H]
+  const columns = matmul(reshape(q, [B * height, width, heads, D]), unscaled(relW, width)); // [BH, W, heads, W]
   const perToken = (x: Tensor, extent: number) => reshape(x, [B, N, heads, extent]);
-  const longQ = concat([perToken(mul(q, scale), D), perToken(rows, height), perToken(columns, width)], 3);
+  const longQ = concat([perToken(q, D), perToken(rows, height), perToken(columns, width)], 3);
   const codes = broadcastTo(constant(positionCodes(height, width)), [B, N, heads, height + width]);
   const longK = concat([perToken(k, D), codes], 3);
   const packed = [B, N, heads * (D + height + width)];
-  return attention(reshape(longQ, packed), reshape(longK, packed), v, { heads, scale: 1 });
+  return attention(reshape(longQ, packed), reshape(longK, packed), v, { heads, scale });
 }
 
 /** Rows of the table for every (query, key) offset, transposed for a product: [S, D, S]. */
@@ -259,5 +267,5 @@ function positionCodes(height: number, width: number): TensorData {
 }
 
 // ---- schedule
-/** x, bit for bit, but not before `after` exists: keeps a repeated block from being merged or run early. */
-export const barrier = (x: Tensor, after: Tensor) => node("barrier", [x, after], {});
+/** x, bit for bit, but not before all of `after` (float32) exist: keeps a repeated block from being merged or run early. */
+export const barrier = (x: Tensor, ...after: Tensor[]) => node("barrier", [x, ...after], {});

@@ -8,6 +8,14 @@ import type { TfOps, TfTensor } from "./tf.js";
 
 export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
 
+/** A node as it was asked for. */
+export interface OnnxNode {
+  readonly type: string;
+  readonly inputs: readonly string[];
+  readonly attributes: Record<string, OnnxAttribute>;
+  readonly domain: string;
+}
+
 /** Builds ONNX nodes; equal nodes (type, inputs, attributes) are emitted once. Values are names. */
 export interface Onnx {
   op(type: string, inputs: readonly string[], attributes?: Record<string, OnnxAttribute>, domain?: string): string;
@@ -27,8 +35,18 @@ export interface Onnx {
   param(node: Tensor<"param">): string;
   /** Whether the tensor is known when the session is made (a frozen parameter or a constant). */
   isConstant(tensor: Tensor): boolean;
-  /** Bytes the stacked shifts of one strip of a convolution's weight gradient may take. */
-  readonly stripBytes: number;
+  /** Channels a block of the layout of the CPU's own convolutions (see ops/blocked.ts); 0 where it has none. */
+  readonly block: number;
+  /** An NCHW map in blocked layout. */
+  toBlocked(map: string): string;
+  /** A map of this shape in NCHW, known in blocked layout; it is written out only where an op reads it. */
+  fromBlocked(blocked: string, shape: Shape): string;
+  /** Whether a map is known in blocked layout. */
+  isBlocked(map: string): boolean;
+  /** A product with a frozen matrix in int8, where that was asked for; undefined: compute it in float32. */
+  int8Product(product: Tensor<"matmul">): string | undefined;
+  /** The node a value comes from; undefined for what is fed or constant. */
+  origin(value: string): OnnxNode | undefined;
 }
 
 /** What the tfjs lowerings get: tfjs's forward ops (`tf`, see tf.ts) and access to leaves. Its gradients are never used. */

@@ -7,6 +7,7 @@ import { createEmbedder, type EmbedOptions } from "../embed.js";
 import { createEngine, type Engine, type EngineOptions } from "../engine/index.js";
 import { type Evaluation, type EvaluateOptions, evaluate as evaluateOpen } from "../evaluate.js";
 import type { TensorData } from "../graph/tensor.js";
+import { int8Line } from "../int8.js";
 import type { OpenModel } from "../open-model.js";
 import { type Prediction, predict as predictFiles, type PredictOptions } from "../predict.js";
 import type { RunSummary } from "../run/summary.js";
@@ -94,6 +95,8 @@ export async function embed(
     bar.end();
     await embedder.dispose();
   }
+  const int8 = embedder.int8();
+  if (int8) talk.info(int8Line(int8));
   return maps;
 }
 

@@ -15,7 +15,8 @@ import { sha256 } from "../files.js";
 import { defineModel, type ModelSpec } from "../model.js";
 import { assembleModel, type ModelOptions, type OpenModel, openModel, specOf } from "../open-model.js";
 import { argMaxClasses, type Scores, toProbabilities } from "../postprocess.js";
-import { planPreprocessing } from "../preprocess.js";
+import type { TensorData } from "../graph/tensor.js";
+import { planPreprocessing, selectBands, toInput } from "../preprocess.js";
 import { readPhoto } from "../raster/index.js";
 import type { ModelCard } from "../run/card.js";
 import { CARD_KEY } from "../run/model-file.js";
@@ -46,8 +47,14 @@ export interface SegmentationModel extends OpenModel {
   export(path: string, options?: ExportOptions): Promise<Exported>;
 }
 
+/** How a program opens a model. */
+export interface LoadOptions extends ModelOptions {
+  /** Photos that decide which layers `precision: "int8"` leaves in float32, where the model does not say; default: the first image it is used on. */
+  readonly calibration?: readonly string[];
+}
+
 /** What `createModel` takes; the names are those of `seg train`'s flags. */
-export interface CreateModelOptions extends Omit<ModelOptions, "bands"> {
+export interface CreateModelOptions extends Omit<LoadOptions, "bands"> {
   readonly encoder: string;
   readonly decoder: string;
   /** A count, names (`"background,road"` or a list), or names with colours. */
@@ -69,8 +76,17 @@ export interface CreateModelOptions extends Omit<ModelOptions, "bands"> {
 }
 
 /** Opens a run folder of `train`, a saved model, or a checkpoint of segmentation_models.pytorch with its YAML file. Rejects with SegError when it is none. */
-export async function loadModel(path: string, options: ModelOptions = {}): Promise<SegmentationModel> {
-  return withMethods(await openModel(path, options));
+export async function loadModel(path: string, options: LoadOptions = {}): Promise<SegmentationModel> {
+  return calibratedBy(withMethods(await openModel(path, options)), options.calibration);
+}
+
+async function calibratedBy(open: SegmentationModel, photos: readonly string[] = []): Promise<SegmentationModel> {
+  const { preprocessing } = open.card;
+  const inputs: TensorData[] = [];
+  for (const path of photos)
+    inputs.push(toInput(selectBands(await readPhoto(path), preprocessing), preprocessing).input);
+  if (inputs.length) await open.predictor.calibrate(inputs);
+  return open;
 }
 
 /** A new model, its encoder with weights. Rejects with SegError for unknown names, parts that do not fit and weights that are not on this machine. */
@@ -88,12 +104,11 @@ export async function createModel(options: CreateModelOptions): Promise<Segmenta
     return sha256([JSON.stringify(card), ...parts].join("\n"));
   };
   const { engine, device, threads, precision } = options;
-  return withMethods(
-    await assembleModel(
-      { path: `new ${encoder} + ${options.decoder}`, card, state, digest },
-      { engine, device, threads, precision },
-    ),
+  const open = await assembleModel(
+    { path: `new ${encoder} + ${options.decoder}`, card, state, digest },
+    { engine, device, threads, precision },
   );
+  return calibratedBy(withMethods(open), options.calibration);
 }
 
 function cardFor(options: CreateModelOptions, tune: Tune): ModelCard {

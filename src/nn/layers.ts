@@ -8,7 +8,8 @@ import * as g from "../graph/functions.js";
 import type { ConvOptions } from "../graph/functions.js";
 import { sizeOf, type Tensor } from "../graph/tensor.js";
 
-const TORCH_DEFAULT: Init = { kind: "kaiming-uniform", fan: "in", a: Math.sqrt(5) };
+/** Initial weights of torch.nn.Conv2d and Linear. */
+export const TORCH_DEFAULT: Init = { kind: "kaiming-uniform", fan: "in", a: Math.sqrt(5) };
 const ONE: Init = { kind: "constant", value: 1 };
 
 export interface ConvLayer extends ConvOptions {
@@ -76,14 +77,8 @@ export function batchNorm2d(s: Scope, x: Tensor): Tensor {
 
 /** torch.nn.GroupNorm of NCHW. */
 export function groupNorm(s: Scope, x: Tensor, groups: number, epsilon = 1e-5): Tensor {
-  const [B, C, H, W] = x.shape;
-  const gamma = s.param("weight", [C], ONE);
-  const beta = s.param("bias", [C]);
-  // a group is a channel of a [1, B groups, C/groups, HW] map, so batch norm's one-pass kernels serve
-  const grouped = g.reshape(x, [1, B * groups, (C / groups) * H, W]);
-  const unit = g.batchNorm(grouped, g.splat(1, [B * groups]), g.splat(0, [B * groups]), epsilon);
-  const wide = (v: Tensor) => g.reshape(v, [1, C, 1, 1]);
-  return g.add(g.mul(g.reshape(unit, x.shape), wide(gamma)), wide(beta));
+  const channels = x.shape[1];
+  return g.groupNorm(x, s.param("weight", [channels], ONE), s.param("bias", [channels]), { groups, epsilon });
 }
 
 /** torch's two-layer perceptron of a transformer block with exact GELU: lin1, lin2. */

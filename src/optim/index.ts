@@ -1,4 +1,4 @@
 /** @file Optimizers, schedules, clipping and averaged weights. */
-export { clipByGlobalNorm, ema } from "./gradients.js";
+export { clipFactor, ema } from "./gradients.js";
 export { type Optimizer, optimizers, type StepSettings } from "./optimizers.js";
 export { type Schedule, schedule } from "./schedules.js";

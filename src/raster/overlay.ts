@@ -47,6 +47,8 @@ export function toDisplay(
   const { width, height, bands, valid } = raster;
   const shown = options.bands ?? (bands >= 3 ? [0, 1, 2] : [0, 0, 0]);
   const { data } = raster.data instanceof Uint8Array && !options.low ? raster : stretched(raster, options);
+  const isShown = bands === 3 && !valid && shown.length === 3 && shown.every((band, i) => band === i);
+  if (isShown && data instanceof Uint8Array) return { data, width, height, bands: 3 };
   const out = new Uint8Array(width * height * 3);
   for (let i = 0, to = 0; i < width * height; i++, to += 3) {
     if (valid && valid[i] === 0) continue;
@@ -72,12 +74,24 @@ export function overlay(image: ByteImage, labels: LabelMap, colors: readonly Col
     );
   }
   const out = data.slice();
+  const blends = blendTable(colors, opacity);
   for (let i = 0, at = 0; i < labels.data.length; i++, at += 3) {
-    const color = labels.data[i] === IGNORE ? undefined : colors[labels.data[i]];
-    if (!color) continue;
-    for (let c = 0; c < 3; c++) out[at + c] = Math.round(data[at + c] * (1 - opacity) + color[c] * opacity);
+    const label = labels.data[i];
+    if (label === IGNORE || label >= colors.length) continue;
+    const table = label * 3 * 256;
+    out[at] = blends[table + data[at]];
+    out[at + 1] = blends[table + 256 + data[at + 1]];
+    out[at + 2] = blends[table + 512 + data[at + 2]];
   }
   return { data: out, width, height, bands: 3 };
+}
+
+/** What each of the 256 values becomes under the three values of each colour: [colors, 3, 256]. */
+function blendTable(colors: readonly Color[], opacity: number): Uint8Array {
+  const values = colors.flat();
+  return Uint8Array.from({ length: values.length * 256 }, (_, i) =>
+    Math.round((i % 256) * (1 - opacity) + values[i >> 8] * opacity),
+  );
 }
 
 /** Class colours alone, RGB; IGNORE is black. */

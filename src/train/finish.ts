@@ -77,7 +77,7 @@ async function writeSamples({ plan, folder }: FinishedRun, items: readonly Valid
   }
 }
 
-function summarise({ plan, result, seconds }: FinishedRun, matrix: Confusion | undefined): RunSummary {
+function summarise({ plan, result, seconds, data }: FinishedRun, matrix: Confusion | undefined): RunSummary {
   const scores = matrix && scoresOf(matrix);
   const slots = plan.model.slots();
   const side = plan.preprocessing.size ?? plan.cropSize ?? 512;
@@ -87,6 +87,7 @@ function summarise({ plan, result, seconds }: FinishedRun, matrix: Confusion | u
     decoder: plan.config.decoder,
     tune: plan.tune,
     seed: plan.config.seed,
+    ...(data.int8 ? { int8: data.int8 } : {}),
     steps: result.progress.step,
     bestStep: result.progress.best?.step ?? result.progress.step,
     mIoU: scores?.mIoU ?? null,

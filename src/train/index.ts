@@ -2,15 +2,15 @@
  * @file `train()`: plans a run, prepares its folder and data, trains, and writes what a reader of the run wants to see.
  */
 import { createEngine, type Engine } from "../engine/index.js";
+import { type TimedEngine, timed } from "../engine/timed.js";
 import { parseTrainConfig, type TrainOptions } from "../config.js";
 import { parseLoss } from "../loss-sum.js";
 import { type Schedule, schedule } from "../optim/index.js";
 import { createPredictor, type Predictor } from "../predictor.js";
 import { writeRunReport } from "../report/run-report.js";
-import type { ModelCard } from "../run/card.js";
 import { type Progress, START, saveCheckpoint } from "../run/checkpoint.js";
 import { openRun, type RunFolder } from "../run/folder.js";
-import { saveFrozen } from "../run/model-file.js";
+import { type SavedFrozen, saveFrozen } from "../run/model-file.js";
 import type { RunSummary } from "../run/summary.js";
 import { errorLine } from "../errors.js";
 import { silent, Stopped, type Talk } from "../talk.js";
@@ -18,7 +18,8 @@ import type { StateDict } from "../weights/state.js";
 import { classWeights } from "./class-weights.js";
 import { type LoopParts, type LoopResult, saveLast, trainLoop } from "./loop.js";
 import { runData } from "./data.js";
-import { planRun, type RunPlan } from "./plan.js";
+import { predictRunMemory, shortage } from "./memory.js";
+import { inputSide, planRun, type RunPlan } from "./plan.js";
 import { resumePoint } from "./resume.js";
 import { createSession, type Session } from "./session.js";
 import { finishRun } from "./finish.js";
@@ -37,7 +38,8 @@ export async function train(options: TrainOptions, talk: Talk = silent, from?: S
   const plan = await planRun(config, from?.card);
   for (const line of plan.warnings) talk.warn(line);
   const { device, threads, precision } = config;
-  const engine = await createEngine(config.engine, { device, threads, precision });
+  const engine = timed(await createEngine(config.engine, { device, threads, precision }));
+  if (device === "cpu") await warnOfShortage(plan, engine, talk);
   const folder = await openRun(config, engine.description);
   try {
     await folder.status("running", "started");
@@ -51,6 +53,13 @@ export async function train(options: TrainOptions, talk: Talk = silent, from?: S
   } finally {
     await folder.release();
   }
+}
+
+/** Tells before the first step that memory will not do. */
+async function warnOfShortage(plan: RunPlan, engine: Engine, talk: Talk): Promise<void> {
+  const memory = await predictRunMemory(plan, engine);
+  const line = memory && shortage(plan, memory);
+  if (line) talk.warn(line);
 }
 
 /** A talk that also warns of what comes up as images are read: data sets add such remarks late. */
@@ -69,25 +78,49 @@ function withRemarks(talk: Talk, { warnings, dataset }: RunPlan): Talk {
 async function trainIn(
   folder: RunFolder,
   plan: RunPlan,
-  engine: Engine,
+  engine: TimedEngine,
   talk: Talk,
   from?: StartingModel,
 ): Promise<RunSummary> {
   const began = Date.now();
   const resumed = await resumePoint(folder, plan, talk);
   const weights = splitWeights(plan.model, plan.tune, resumed?.state ?? (await initialWeights(plan, from)));
-  const frozen = resumed ? resumed.card.frozen : await frozenOf(folder, weights);
+  const saved = resumed ? undefined : await frozenOf(folder, weights);
+  try {
+    return await trainOn({ began, folder, plan, engine, talk, resumed, weights, saved });
+  } finally {
+    await saved?.whole.catch(() => {}); // nothing is written any more when the run has ended, however it did
+  }
+}
+
+interface Beginning {
+  /** Milliseconds, of the clock. */
+  readonly began: number;
+  readonly folder: RunFolder;
+  readonly plan: RunPlan;
+  readonly engine: TimedEngine;
+  readonly talk: Talk;
+  readonly resumed: Awaited<ReturnType<typeof resumePoint>>;
+  readonly weights: RunWeights;
+  readonly saved: SavedFrozen | undefined;
+}
+
+async function trainOn(beginning: Beginning): Promise<RunSummary> {
+  const { began, folder, plan, engine, talk, resumed, weights, saved } = beginning;
+  const frozen = resumed ? resumed.card.frozen : saved?.card;
   const session = await sessionOf(plan, engine, weights, resumed?.optimizer);
-  const data = await runData(plan, engine, weights.frozen, talk);
+  const data = await runData(plan, engine, weights.frozen, talk, resumed?.card.int8);
   const predictor = predictorOf(plan, engine, session);
   try {
     const scorer = data.scorer(predictor);
     const parts: LoopParts = {
-      ...{ plan, session, folder, talk, schedule: scheduleOf(plan), makeBatch: data.makeBatch },
+      ...{ plan, session, folder, talk, schedule: scheduleOf(plan), batches: data.batches },
+      modelSeconds: engine.modelSeconds,
       validate: () => validate(plan.validation, plan.dataset.classes.length, scorer, talk),
-      card: (step) => cardOf(plan, step, frozen),
+      card: (step) => cardOf(plan, step, { frozen, int8: data.int8 }),
       start: resumed?.progress ?? START,
     };
+    await saved?.whole; // stored while the session was made
     const result = await loopFrom(parts, resumed !== undefined);
     const seconds = (Date.now() - began) / 1000;
     const summary = await finishRun({ plan, folder: folder.path, engine, result, talk, data, seconds });
@@ -101,7 +134,7 @@ async function trainIn(
 }
 
 /** The weights training never changes, kept once. */
-async function frozenOf(folder: RunFolder, { frozen }: RunWeights): Promise<ModelCard["frozen"]> {
+async function frozenOf(folder: RunFolder, { frozen }: RunWeights): Promise<SavedFrozen | undefined> {
   return frozen.size ? saveFrozen(folder.path, frozen) : undefined;
 }
 
@@ -145,10 +178,4 @@ function saveFinal({ folder, card, session }: LoopParts, progress: Progress): Pr
     optimizer: new Map(),
     progress,
   });
-}
-
-function inputSide({ preprocessing, cropSize }: RunPlan): number {
-  if (preprocessing.size !== undefined) return preprocessing.size;
-  const { multipleOf } = preprocessing;
-  return Math.ceil((cropSize as number) / multipleOf) * multipleOf;
 }

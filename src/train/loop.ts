@@ -10,7 +10,6 @@ import type { RunFolder } from "../run/folder.js";
 import { Stopped, type Talk } from "../talk.js";
 import type { ModelCard } from "../run/card.js";
 import type { StateDict } from "../weights/state.js";
-import { draws } from "../data/order.js";
 import type { RunPlan } from "./plan.js";
 import type { Session, StepInput } from "./session.js";
 
@@ -20,7 +19,10 @@ export interface LoopParts {
   readonly folder: RunFolder;
   readonly schedule: Schedule;
   readonly talk: Talk;
-  readonly makeBatch: (wanted: ReturnType<typeof draws>) => Promise<StepInput & { readonly ids: readonly string[] }>;
+  /** Batches by number, asked for in rising order. */
+  readonly batches: (n: number) => Promise<StepInput & { readonly ids: readonly string[] }>;
+  /** Seconds spent inside the model so far. */
+  readonly modelSeconds: () => number;
   readonly validate: () => Promise<Confusion>;
   readonly card: (step: number) => ModelCard;
   readonly start: RunProgress;
@@ -78,20 +80,19 @@ function isSaveDue({ plan }: LoopParts, progress: RunProgress): boolean {
 const patienceIsOver = (progress: RunProgress, patience: number | undefined) =>
   patience !== undefined && progress.validationsWithoutBest >= patience;
 
-async function oneStep({ plan, session, schedule, makeBatch, folder, talk }: LoopParts, step: number) {
-  const { batchSize, accumulate, seed } = plan.config;
-  const began = performance.now();
-  const wanted = draws(plan.train.length, seed, (step - 1) * batchSize * accumulate, batchSize * accumulate);
+async function oneStep(parts: LoopParts, step: number) {
+  const { plan, session, schedule, batches, folder, talk } = parts;
+  const { batchSize, accumulate } = plan.config;
+  const [began, before] = [performance.now(), parts.modelSeconds()];
   const inputs: (StepInput & { ids: readonly string[] })[] = [];
-  for (let pass = 0; pass < accumulate; pass++)
-    inputs.push(await makeBatch(wanted.slice(pass * batchSize, (pass + 1) * batchSize)));
+  for (let pass = 0; pass < accumulate; pass++) inputs.push(await batches((step - 1) * accumulate + pass));
   const rate = schedule(step - 1);
   const { loss, norm, finite } = await session.step(inputs, { step, ...rate });
   const seconds = (performance.now() - began) / 1000;
   const ids = inputs.flatMap((input) => input.ids);
   if (!finite)
     talk.warn(`step ${step}: loss or gradients are not finite; nothing was changed (${ids.slice(0, 4).join(", ")})`);
-  const epoch = wanted[0].epoch;
+  const epoch = Math.floor(((step - 1) * batchSize * accumulate) / plan.train.length);
   const row = {
     event: "step",
     step,
@@ -100,7 +101,8 @@ async function oneStep({ plan, session, schedule, makeBatch, folder, talk }: Loo
     norm: finite ? norm : null,
     lr: rate.lr,
   } as const;
-  record(folder, talk, { ...row, seconds: round(seconds, 4) });
+  const modelSeconds = parts.modelSeconds() - before;
+  record(folder, talk, { ...row, seconds: round(seconds, 4), modelSeconds: round(modelSeconds, 4) });
   return { loss, finite, ids };
 }
 

@@ -90,6 +90,10 @@ function lengthOf(config: TrainConfig, images: number): Pick<RunPlan, "steps" | 
 
 function isCached(config: TrainConfig, model: Model, tune: Tune): boolean {
   const cached = tune === "frozen" && model.encoder.input.size !== undefined && !isProjected(model);
+  if (config.precision === "int8" && !cached) {
+    const reason = `is for a frozen encoder whose maps are cached, not for ${config.encoder} with --tune ${tune}`;
+    throw new SegError("--precision int8", reason, "use --tune frozen with a SAM encoder, or leave it out");
+  }
   if (cached || config.views === 1) return cached;
   throw new SegError(
     "--views",
@@ -227,4 +231,11 @@ function modelFor(config: TrainConfig, dataset: Dataset, tune: Tune, head: "soft
     hook: tune === "lora" ? loraHook(encoder.loraTargets, config.loraRank, config.loraAlpha) : undefined,
   });
   return { model, preprocessing };
+}
+
+/** Side of what the network is given in training. */
+export function inputSide({ preprocessing, cropSize }: RunPlan): number {
+  if (preprocessing.size !== undefined) return preprocessing.size;
+  const { multipleOf } = preprocessing;
+  return Math.ceil((cropSize as number) / multipleOf) * multipleOf;
 }

@@ -5,12 +5,13 @@ import type { Engine, Program } from "../engine/engine.js";
 import * as g from "../graph/functions.js";
 import type { Tensor, TensorData } from "../graph/tensor.js";
 import type { LossFunction } from "../loss-sum.js";
-import { type Optimizer, optimizers } from "../optim/index.js";
+import { clipFactor, type Optimizer, optimizers } from "../optim/index.js";
 import { generator } from "../random.js";
 import type { Dropout } from "../scope.js";
 import type { StateDict } from "../weights/state.js";
 import type { RunPlan } from "./plan.js";
-import { accumulate, compileApply, compileGradients } from "./step.js";
+import { accumulate, compileGradients } from "./step.js";
+import { compileUpdater, type Updater } from "./update.js";
 import type { RunWeights } from "./weights.js";
 
 /** One forward pass's input: an image or cached maps, with labels. */
@@ -65,9 +66,9 @@ export async function createSession(options: SessionOptions): Promise<Session> {
   const { traced, dropouts } = traceLoss(options);
   const gradients = await compileGradients(engine, traced, weights.frozen);
   const shapes = new Map([...weights.trained].map(([name, { shape }]) => [name, shape]));
-  const apply = await compileApply(engine, { shapes, optimizer, clip: plan.config.clip, ema: plan.config.ema });
+  const updater = await compileUpdater(engine, { shapes, optimizer, ema: plan.config.ema });
   const state = options.optimizer ?? freshOptimizer(weights.trained, optimizer, plan.config.ema > 0);
-  const runner = new Runner(options, optimizer, dropouts, gradients, apply, state);
+  const runner = new Runner(options, optimizer, dropouts, gradients, updater, state);
   return {
     weights,
     optimizer: state,
@@ -75,14 +76,14 @@ export async function createSession(options: SessionOptions): Promise<Session> {
     current: () => runner.current(),
     dispose: async () => {
       await gradients.dispose();
-      await apply.dispose();
+      await updater.dispose();
     },
   };
 }
 
 function traceLoss({ plan, weights, loss, classWeights, height, width }: SessionOptions) {
   const { model, config } = plan;
-  const recording = model.record(true, plan.tune !== "full");
+  const recording = model.record(true, plan.tune !== "full", config.recompute !== "off");
   const B = config.batchSize;
   const image = g.input("image", [B, model.bands, height, width]);
   const labels = g.input("labels", [B, height, width], "int32");
@@ -113,32 +114,38 @@ class Runner {
     private readonly optimizer: Optimizer,
     private readonly dropouts: readonly Dropout[],
     private readonly gradients: Program,
-    private readonly apply: Program,
+    private readonly updater: Updater,
     private readonly state: StateDict,
   ) {}
 
   async step(inputs: readonly StepInput[], rate: StepRate): Promise<StepResult> {
-    const { weights } = this.options;
+    const { weights, plan } = this.options;
     const buffers: StateDict = new Map(weights.buffers);
+    const sums = await this.gradientsOf(inputs, rate.step, buffers);
+    const loss = sums.loss.data[0] / inputs.length;
+    const norm = (await this.updater.norm(sums)) / inputs.length;
+    const isSound = [loss, norm].every(Number.isFinite) && areFinite(buffers);
+    const factor = (plan.config.clip > 0 ? clipFactor(norm, plan.config.clip) : 1) / inputs.length;
+    const scalars = this.optimizer.values({ ...rate, weightDecay: plan.config.weightDecay });
+    const values = { gradients: sums, trained: weights.trained, state: this.state, factor, scalars };
+    const finite = isSound && (await this.updater.apply(values));
+    if (finite) for (const [name, value] of buffers) weights.buffers.set(name, value);
+    return { loss, norm, finite };
+  }
+
+  /** Sums of all passes; `buffers` take the running statistics of each. */
+  private async gradientsOf(
+    inputs: readonly StepInput[],
+    step: number,
+    buffers: StateDict,
+  ): Promise<Record<string, TensorData>> {
     let total: Record<string, TensorData> | undefined;
     for (const [pass, input] of inputs.entries()) {
-      const outputs = await this.gradients.run(this.feeds(input, buffers, rate.step, pass));
+      const outputs = await this.gradients.run(this.feeds(input, buffers, step, pass));
       for (const name of buffers.keys()) if (outputs[`buffer/${name}`]) buffers.set(name, outputs[`buffer/${name}`]);
       total = accumulate(total, outputs);
     }
-    const sums = total as Record<string, TensorData>;
-    const loss = sums.loss.data[0] / inputs.length;
-    const updated = await this.apply.run(this.applyFeeds(sums, rate, inputs.length));
-    const finite = updated.finite.data[0] === 1 && Number.isFinite(loss) && areFinite(buffers);
-    if (finite) this.commit(updated, buffers);
-    return { loss, norm: updated.norm.data[0], finite };
-  }
-
-  private commit(updated: Record<string, TensorData>, buffers: StateDict): void {
-    const { trained, buffers: own } = this.options.weights;
-    for (const name of trained.keys()) trained.set(name, updated[`next/${name}`]);
-    for (const name of this.state.keys()) this.state.set(name, updated[`next/${name}`]);
-    for (const [name, value] of buffers) own.set(name, value);
+    return total as Record<string, TensorData>;
   }
 
   private feeds(input: StepInput, buffers: StateDict, step: number, pass: number): Record<string, TensorData> {
@@ -156,15 +163,6 @@ class Runner {
     const random = generator(this.options.plan.config.seed, key);
     const data = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
     return { data: data.map(() => (random.uniform() < rate ? 0 : 1 / (1 - rate))), shape };
-  }
-
-  private applyFeeds(sums: Record<string, TensorData>, rate: StepRate, passes: number): Record<string, TensorData> {
-    const { config } = this.options.plan;
-    const scalar = (value: number): TensorData => ({ data: Float32Array.of(value), shape: [] });
-    const feeds: Record<string, TensorData> = { ...sums, scale: scalar(1 / passes) };
-    const values = this.optimizer.values({ ...rate, weightDecay: config.weightDecay });
-    for (const [name, value] of Object.entries(values)) feeds[`scalar/${name}`] = scalar(value);
-    return select(this.apply, feeds, this.options.weights.trained, this.state);
   }
 
   current(): StateDict {

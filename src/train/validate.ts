@@ -1,13 +1,12 @@
 /** @file Scores a model on labelled samples at their own size, with exact pixel counts. */
 import type { Sample } from "../contract.js";
 import { addToConfusion, type Confusion, confusion } from "../metrics.js";
-import { argMaxClasses, type Scores } from "../postprocess.js";
 import type { Talk } from "../talk.js";
 import { IGNORE, type LabelMap, type Raster } from "../contract.js";
 
-/** What validation needs of a model: scores of an image, from cached maps where there are some. */
+/** What validation needs of a model: the class of every pixel of an image, from cached maps where there are some. */
 export interface Scorer {
-  scores(image: Raster, sample: Sample): Promise<Scores>;
+  classes(image: Raster, sample: Sample): Promise<Uint8Array>;
 }
 
 export interface ValidationItem {
@@ -31,7 +30,7 @@ export async function validate(
     for (const sample of samples) {
       const image = await sample.image();
       const labels = maskInvalid(await sample.labels(), image);
-      const predicted = argMaxClasses(await scorer.scores(image, sample));
+      const predicted = await scorer.classes(image, sample);
       addToConfusion(matrix, labels.data, predicted);
       see({ sample, image, labels, predicted });
       bar.add(1);

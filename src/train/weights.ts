@@ -57,16 +57,17 @@ export interface WeightsPlan extends Pick<RunPlan, "model" | "tune" | "weights">
 /** Initial values from the seed; over them the encoder's from its weights file where there is one, or all of a model to start from. */
 export async function initialWeights(plan: WeightsPlan, from?: StartingModel): Promise<StateDict> {
   const { model, weights, config } = plan;
-  const state = initialise(model.slots(), config.seed);
-  if (from) return overlay(state, from, plan.tune);
-  if (!weights) return state;
+  const slots = model.slots();
+  if (from) return overlay(initialise(slots, config.seed), from, plan.tune);
+  if (!weights) return initialise(slots, config.seed);
   const wanted = new Map<string, Shape>();
-  for (const [name, { tensor }] of model.slots()) {
+  for (const [name, { tensor }] of slots) {
     if (name.startsWith(PREFIX) && !isLora(name)) wanted.set(name.slice(PREFIX.length), tensor.shape);
   }
   const loaded = await readEncoderWeights(config.encoder, wanted, weights, config.allowPartial);
-  for (const [name, value] of loaded) state.set(PREFIX + name, value);
-  return state;
+  const given = new Map([...loaded].map(([name, value]) => [PREFIX + name, value]));
+  const rest = new Map([...slots].filter(([name]) => !given.has(name))); // drawing values only to replace them takes seconds
+  return new Map([...initialise(rest, config.seed), ...given]);
 }
 
 /** The model's own values; its LoRA matrices are folded in where the run trains none of the same rank. */
@@ -82,7 +83,11 @@ function overlay(state: StateDict, { card, state: own }: StartingModel, tune: Tu
 }
 
 /** The card of a run's model at a step. */
-export function cardOf(plan: RunPlan, step: number, frozen?: ModelCard["frozen"]): ModelCard {
+export function cardOf(
+  plan: RunPlan,
+  step: number,
+  { frozen, int8 }: Pick<ModelCard, "frozen" | "int8"> = {},
+): ModelCard {
   const { config, model, preprocessing, tune } = plan;
   return {
     format: 1,
@@ -101,6 +106,7 @@ export function cardOf(plan: RunPlan, step: number, frozen?: ModelCard["frozen"]
     tune,
     ...(tune === "lora" ? { lora: { rank: config.loraRank, alpha: config.loraAlpha } } : {}),
     ...(frozen ? { frozen } : {}),
+    ...(int8 ? { int8 } : {}),
     ...(plan.cropSize ? { cropSize: plan.cropSize } : {}),
     step,
     software,

@@ -2,6 +2,7 @@
  * @file safetensors files (https://github.com/huggingface/safetensors, README "Format"): 8 bytes of header length, a JSON header, the tensors' bytes.
  * Everything the header claims is checked before a byte is used; ours carry a CRC-32 a tensor in the metadata.
  */
+import { createHash } from "node:crypto";
 import { type AtomicFile, type FileSystem, withAtomicFile } from "../files.js";
 import { sizeOf, type TensorData } from "../graph/tensor.js";
 import { CHECKSUMS, hexCrc, makeChecksums, readChecksums } from "./checksums.js";
@@ -47,30 +48,43 @@ function weightFile(
       const bytes = await read(start + begin, end - begin);
       const wanted = sums?.get(name);
       if (wanted !== undefined && hexCrc(bytes) !== wanted) throw damaged(path, `tensor ${name} is damaged (checksum)`);
-      return { data: toFloat32(bytes, dtype, sizeOf(shape)), shape };
+      return { data: ownFloats(bytes, dtype) ?? toFloat32(bytes, dtype, sizeOf(shape)), shape };
     },
     close,
   };
 }
 
-/** Writes float32, int32 and uint8 tensors, sorted by name: the same tensors make the same bytes. Whole or absent. */
+/** Float32 bytes as they were read, without a copy, where they have their memory to themselves. */
+function ownFloats({ buffer, byteLength }: Uint8Array, dtype: string): Float32Array | undefined {
+  const isWhole = dtype === "F32" && byteLength > 0 && buffer.byteLength === byteLength;
+  return isWhole ? new Float32Array(buffer as ArrayBuffer) : undefined;
+}
+
+/**
+ * Writes float32, int32 and uint8 tensors, sorted by name: the same tensors make the same bytes. Whole or absent. `written` is told the SHA-256 of
+ * the file once all bytes are handed to the system, before it has stored them.
+ */
 export async function writeSafetensors(
   path: string,
   entries: Iterable<readonly [string, TensorData]>,
   metadata: Readonly<Record<string, string>>,
   system?: FileSystem,
+  written?: (sha256: string) => void,
 ): Promise<void> {
   const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   for (let i = 1; i < sorted.length; i++) {
     if (sorted[i][0] === sorted[i - 1][0]) throw new Error(`internal: ${sorted[i][0]} is written twice`);
   }
   const header = headerBytes(sorted, metadata);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  const hash = written && createHash("sha256");
   const fill = async (file: AtomicFile): Promise<void> => {
-    const length = Buffer.alloc(8);
-    length.writeBigUInt64LE(BigInt(header.length));
-    await file.write(length);
-    await file.write(header);
-    for (const [, { data }] of sorted) await file.write(bytesOf(data));
+    for (const bytes of [length, header, ...sorted.map(([, { data }]) => bytesOf(data))]) {
+      await file.write(bytes);
+      hash?.update(bytes);
+    }
+    if (hash) written?.(hash.digest("hex"));
   };
   await withAtomicFile(path, fill, system);
 }

@@ -7,6 +7,7 @@ import * as g from "../../src/graph/functions.js";
 import { simplify } from "../../src/graph/passes/index.js";
 import type { Tensor } from "../../src/graph/tensor.js";
 import { defineModel } from "../../src/model.js";
+import { assertClose, largest } from "../support/close.js";
 import { fill } from "../support/filler.js";
 
 const count = (x: Tensor) => ancestors([x]).length;
@@ -51,6 +52,60 @@ test("a recomputed block is not merged with the first computation", () => {
     return ancestors(Object.values(outputs)).filter(({ op }) => op === "matmul").length;
   };
   assert.equal(products(recompute(block, [x])), products(block([x])) + 1);
+});
+
+test("a block is rebuilt after the loss and the gradients of the blocks behind it", () => {
+  const weights = [0, 1].map((i) => g.param(`w${i}`, [3, 3]));
+  const [w0, w1] = weights;
+  const h = recompute(([a]) => g.gelu(g.matmul(a, w0)), [x]);
+  const loss = g.sum(g.square(recompute(([a]) => g.gelu(g.matmul(a, w1)), [h])));
+  const [first, second] = grad(loss, weights);
+  assert.ok(ancestors([first]).includes(second), "the gradient of the second block comes first");
+  assert.ok(ancestors([second]).includes(loss), "and the loss before it");
+});
+
+test("a barrier gives its value, bit for bit, whatever it waits for", async () => {
+  const engine = await createEngine("onnx", { threads: 1 });
+  const after = [g.input("scalar", []), g.input("matrix", [2, 2]), g.input("vector", [3])];
+  const y = g.reshape(g.barrier(g.reshape(x, [3, 2]), ...after), [6]);
+  const program = await engine.compile({ outputs: { y } });
+  const data = Float32Array.of(1, -2, Number.NaN, 4, 1e-40, Number.POSITIVE_INFINITY);
+  const feeds = {
+    x: { data, shape: [2, 3] },
+    scalar: { data: Float32Array.of(Number.NaN), shape: [] },
+    matrix: { data: new Float32Array(4).fill(Number.POSITIVE_INFINITY), shape: [2, 2] },
+    vector: { data: new Float32Array(3), shape: [3] },
+  };
+  assert.deepEqual((await program.run(feeds)).y.data, data);
+  await program.dispose();
+});
+
+test("the gradient of large attention, in strips, is that of its parts", async () => {
+  const engine = await createEngine("onnx", { threads: 2 });
+  const [heads, N, D] = [2, 2900, 4]; // more logits than are handled at once, and no multiple of a strip
+  const shape = [1, N, heads * D];
+  const packed = ["q", "k", "v"].map((name) => g.input(name, shape));
+  const weight = g.input("weight", shape);
+  const split = (t: Tensor) => g.transpose(g.reshape(t, [1, N, heads, D]), [0, 2, 1, 3]);
+  const [q, k, v] = packed.map(split);
+  const parts = g.matmul(g.softmax(g.mul(g.matmul(q, g.transpose(k, [0, 1, 3, 2])), 0.5), -1), v);
+  const written = g.reshape(g.transpose(parts, [0, 2, 1, 3]), shape);
+  const fused = g.attention(packed[0], packed[1], packed[2], { heads, scale: 0.5 });
+  const feeds = Object.fromEntries(
+    [...packed, weight].map((t, i) => [
+      (t as Tensor<"input">).attrs.name,
+      { data: fill(40 + i, N * heads * D, 2), shape },
+    ]),
+  );
+  const [expected, actual] = [written, fused].map((y) => grad(g.sum(g.mul(y, weight)), packed));
+  const run = async (gradients: readonly Tensor[]) => {
+    const program = await engine.compile({ outputs: { dq: gradients[0], dk: gradients[1], dv: gradients[2] } });
+    const results = await program.run(feeds);
+    await program.dispose();
+    return results;
+  };
+  const [from, to] = [await run(expected), await run(actual)];
+  for (const [name, { data }] of Object.entries(from)) assertClose(to[name].data, data, 1e-5 * largest(data), name);
 });
 
 test("a training step has fewer nodes and runs", async () => {

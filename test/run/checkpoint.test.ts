@@ -10,7 +10,7 @@ import { generator } from "../../src/random.js";
 import type { ModelCard } from "../../src/run/card.js";
 import { type Checkpoint, loadLatest, saveCheckpoint, START, sweepCheckpoints } from "../../src/run/checkpoint.js";
 import { openRun } from "../../src/run/folder.js";
-import { readModelFile, saveFrozen } from "../../src/run/model-file.js";
+import { readModelFile, type SavedFrozen, saveFrozen } from "../../src/run/model-file.js";
 import { faultySystem } from "../files/faulty.js";
 import { fill } from "../support/filler.js";
 import { withFolder } from "../support/folder.js";
@@ -115,14 +115,21 @@ test("a run whose checkpoints are all damaged is refused, not started again", ()
     );
   }));
 
+/** Frozen weights of a run, stored. */
+async function savedFrozen(run: string, seed: number): Promise<SavedFrozen> {
+  const saved = await saveFrozen(run, new Map([["encoder.w", { data: fill(seed, 4), shape: [4] }]]));
+  await saved.whole;
+  return saved;
+}
+
 test("frozen weights of another run, or outside the run, are refused", () =>
   withFolder(async (run) => {
-    const frozen = await saveFrozen(run, new Map([["encoder.w", { data: fill(1, 4), shape: [4] }]]));
+    const { card: frozen } = await savedFrozen(run, 1);
     const save = (card: ModelCard) => saveCheckpoint(run, "last", { ...checkpointAt(1), card });
     const path = join(run, "checkpoints/last/model.safetensors");
     await save({ ...CARD, frozen });
     assert.ok((await readModelFile(path)).state.has("encoder.w"));
-    await saveFrozen(run, new Map([["encoder.w", { data: fill(2, 4), shape: [4] }]]));
+    await savedFrozen(run, 2);
     await assert.rejects(readModelFile(path), /is not the file this run was trained with/);
     for (const file of ["../frozen.safetensors", "/etc/passwd", ".."]) {
       await save({ ...CARD, frozen: { ...frozen, file } });
@@ -194,7 +201,7 @@ test("a start that was killed is started again; what somebody laid beside its ch
     const open = async () => (await openRun(config, "test")).release();
     await open();
     await rm(join(out, "config.yaml")); // killed before it stood
-    await saveFrozen(out, new Map([["encoder.w", { data: fill(1, 4), shape: [4] }]]));
+    await savedFrozen(out, 1);
     await mkdir(join(out, "checkpoints/.last-000000000"));
     await writeFile(join(out, "checkpoints/.frozen.safetensors.17-0.partial"), "half");
     await open();

@@ -94,7 +94,12 @@ const MISTAKES: readonly Mistake[] = [
   },
   { name: "wrong number", flags: dry({ steps: "many" }), says: /--steps: "many" .*; see seg train --help/ },
   { name: "negative rate", flags: dry({ lr: "-1" }), says: /--lr: -1 .*; ./ },
-  { name: "precision int8", flags: dry({ precision: "int8" }), says: /--precision: "int8" .*fp32.*; ./ },
+  { name: "precision fp16", flags: dry({ precision: "fp16" }), says: /--precision: "fp16" .*fp32.*int8.*; ./ },
+  {
+    name: "precision int8 of a convolutional encoder",
+    flags: dry({ precision: "int8" }),
+    says: /--precision int8: .*not for resnet-test with --tune full; use --tune frozen/,
+  },
   { name: "missing --data", flags: dry({ data: undefined }), says: /--data: is missing; give it/ },
   {
     name: "size no multiple",

@@ -16,3 +16,15 @@ test("killed while embeddings are written and while it saves, a frozen encoder's
       { kind: "save", at: 3, delay: 2 },
     ]);
   }));
+
+test("killed while a thread makes its batches, a training ends with the same bytes", () =>
+  withFolder(async (folder) => {
+    const large = ["--size", "192", "--augment", "aerial", "--save-every", "4"]; // enough pixels for the thread to start
+    await compare(folder, [...TRAINED, ...large].filter(isLastOfItsFlag), 30, moments(2, 2, 30));
+  }));
+
+/** Leaves out flags, with their values, that are given again later. */
+function isLastOfItsFlag(_: string, i: number, args: string[]): boolean {
+  const at = args[i].startsWith("--") ? i : i - 1;
+  return args.lastIndexOf(args[at]) === at;
+}

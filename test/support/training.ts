@@ -19,7 +19,12 @@ import { parameter } from "./parameters.js";
 import { filled } from "./traced.js";
 
 export interface TrainingGolden {
-  readonly settings: Partial<TrainConfig> & { readonly tune: Tune; readonly side: number; readonly steps: number };
+  readonly settings: Partial<TrainConfig> & {
+    readonly tune: Tune;
+    readonly side: number;
+    readonly steps: number;
+    readonly images: number;
+  };
   readonly losses: number[];
 }
 export const goldens: Record<string, TrainingGolden> = JSON.parse(
@@ -31,7 +36,7 @@ const BATCHES = 4;
 
 /** Losses of every step. `cached`: the encoder's maps are computed first, as for a frozen encoder. */
 export async function lossesOf(engine: Engine, { settings }: TrainingGolden, cached: boolean): Promise<number[]> {
-  const { side, ...options } = settings;
+  const { side, images, ...options } = settings;
   const config = parseTrainConfig({ data: "-", out: "-", ...options });
   const plan = planOf(config, settings.tune, cached);
   const state = new Map([...plan.model.slots()].map(([name, { tensor }]) => [name, parameter(name, tensor.shape)]));
@@ -42,7 +47,7 @@ export async function lossesOf(engine: Engine, { settings }: TrainingGolden, cac
   const encode = cached ? await encoderOf(engine, plan.model, weights, config.batchSize, side) : undefined;
   const losses: number[] = [];
   for (let index = 0; index < plan.steps; index++) {
-    const input = batchOf(index, config.batchSize, side);
+    const input = batchOf(index, config.batchSize, side, images);
     const maps = await encode?.(input.image as TensorData);
     const given = maps ? { labels: input.labels, maps } : input;
     const { loss, finite } = await session.step([given], { step: index + 1, ...rate(index) });
@@ -69,8 +74,8 @@ function planOf(config: TrainConfig, tune: Tune, cached: boolean): RunPlan {
   };
 }
 
-/** As `batch` of training.py: labels in blocks of an eighth of the side. */
-function batchOf(step: number, B: number, side: number): StepInput {
+/** As `batch` of training.py, images from filler `first` on: labels in blocks of an eighth of the side. */
+function batchOf(step: number, B: number, side: number, first: number): StepInput {
   const index = step % BATCHES;
   const coarse = fillIntegers(2100 + index, B * 64, CLASSES.length + 1);
   const block = side / 8;
@@ -79,7 +84,7 @@ function batchOf(step: number, B: number, side: number): StepInput {
     const label = coarse[b * 64 + Math.floor(y / block) * 8 + Math.floor(x / block)];
     return label === CLASSES.length ? IGNORE : label;
   });
-  return { image: filled(2000 + index, [B, 3, side, side], 4), labels: { data: labels, shape: [B, side, side] } };
+  return { image: filled(first + index, [B, 3, side, side], 4), labels: { data: labels, shape: [B, side, side] } };
 }
 
 async function encoderOf(engine: Engine, model: Model, { frozen }: RunWeights, B: number, side: number) {

@@ -5,6 +5,7 @@ import { createEngine } from "../../engine/index.js";
 import { errorLine, EXIT, SegError } from "../../errors.js";
 import { makeFolder, refuseExisting } from "../../files.js";
 import { sweepLeftovers } from "../../leftovers.js";
+import { int8Line } from "../../int8.js";
 import type { Talk } from "../../talk.js";
 import { writeNpy } from "../../weights/npy.js";
 import { type Arguments, defineCommand, required, text, wholeNumber } from "../command.js";
@@ -53,6 +54,8 @@ async function runEmbed(args: Arguments, talk: Talk): Promise<number> {
   } finally {
     await embedder.dispose();
   }
+  const int8 = embedder.int8();
+  if (int8) talk.info(int8Line(int8));
   print(args.json, written, () => {
     for (const { output, shape } of written) console.log(`${output}  [${shape.join(", ")}]`);
   });

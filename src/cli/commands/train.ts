@@ -7,6 +7,7 @@ import { countParameters } from "../../model.js";
 import { unknownName } from "../../registry.js";
 import { isRun, readRunConfig } from "../../run/folder.js";
 import { planRun, train } from "../../train/index.js";
+import { freeMemory, gib, peakOf, predictMemory, shortage } from "../../train/memory.js";
 import { isFrozen } from "../../train/weights.js";
 import type { Arguments, Command } from "../command.js";
 import { percent, print } from "../output.js";
@@ -121,6 +122,8 @@ async function dryRun(config: TrainConfig, json: unknown): Promise<number> {
   const plan = await planRun(config);
   const slots = plan.model.slots();
   const side = plan.preprocessing.size ?? plan.cropSize ?? 0;
+  const memory = await predictMemory(plan);
+  const short = memory && shortage(plan, memory);
   const facts = {
     config,
     images: { train: plan.train.length, val: plan.validation.length },
@@ -131,7 +134,8 @@ async function dryRun(config: TrainConfig, json: unknown): Promise<number> {
     parameters: countParameters(slots),
     trainedParameters: countParameters(slots, (name) => !isFrozen(name, plan.tune)),
     gflops: plan.model.flops(side, side) / 1e9,
-    warnings: plan.warnings,
+    ...(memory ? { predictedPeakBytes: peakOf(memory), availableBytes: freeMemory() } : {}),
+    warnings: [...plan.warnings, ...(short ? [short] : [])],
   };
   print(json, facts, () => {
     console.log(
@@ -143,6 +147,7 @@ async function dryRun(config: TrainConfig, json: unknown): Promise<number> {
     console.log(
       `${facts.parameters} parameters, ${facts.trainedParameters} of them trained, ${facts.steps} steps; nothing was written`,
     );
+    if (memory) console.log(`predicted peak memory ${gib(peakOf(memory))}, ${gib(freeMemory())} are free`);
     for (const line of facts.warnings) console.log(`warning: ${line}`);
   });
   return EXIT.ok;

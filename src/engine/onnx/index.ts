@@ -7,21 +7,34 @@ import { errorLine, SegError } from "../../errors.js";
 import { writeFileAtomic } from "../../files.js";
 import type { DType, TensorData } from "../../graph/tensor.js";
 import type { CompileOptions, Engine, EngineOptions, Graph, Program } from "../engine.js";
-import { type Lowered, lower } from "./lower.js";
+import { blockOf } from "./block.js";
+import { type Lowered, type LowerOptions, lower } from "./lower.js";
+import { memoryOf } from "./memory.js";
 import { modelProto } from "./proto.js";
+import { weightRange } from "./quantize-range.js";
 
 type Ort = typeof import("onnxruntime-common");
+/**
+ * A product with its bias as one Gemm is slower than the product, and keeps the bias from being fused into GELU. ReshapeFusion fails on a barrier
+ * (ops/schedule.ts) that a reshape follows.
+ */
+const UNWANTED = "MatMulAddFusion;ReshapeFusion";
+
 type Device = NonNullable<EngineOptions["device"]>;
 
-/** Protobuf refuses messages of 2 GiB; weights beyond this go into a file beside the model. */
+/** Protobuf refuses messages of 2 GiB; weights beyond this go into a file beside an exported model. */
 export const INLINE_LIMIT = 1.9 * 2 ** 30;
+
+/** Weights beyond this are handed to the session through a file: inside the model they would be held four times while it loads. */
+const THROUGH_FILE = 32 * 2 ** 20;
 
 /** The ONNX Runtime engine; a device that does not initialise is an error that says what is missing. */
 export async function onnxEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { device = "cpu", threads = availableParallelism(), stripBytes } = options;
   const ort = (await import("onnxruntime-node")) as unknown as Ort & {
     env: { versions: { node?: string; common: string } };
   };
+  const { device = "cpu", threads = availableParallelism(), precision = "fp32" } = options;
+  const { block = device === "cpu" ? await blockOf(ort) : 0 } = options;
   if (device !== "cpu") await probe(ort, device);
   const session: InferenceSession.SessionOptions = {
     executionProviders: device === "cpu" ? ["cpu"] : [device, "cpu"],
@@ -29,11 +42,21 @@ export async function onnxEngine(options: EngineOptions = {}): Promise<Engine> {
     interOpNumThreads: 1,
     logSeverityLevel: 3,
     graphOptimizationLevel: "all",
+    enableMemPattern: false, // planned blocks come on top of what the first run took (bench/speed)
+    extra: { optimization: { disable_specified_optimizers: UNWANTED } },
   };
+  const largest = precision === "int8" ? await weightRange(ort) : undefined;
+  const settings = ({ constants, keep = () => false }: CompileOptions): LowerOptions => ({
+    ...{ constants, block },
+    int8: largest === undefined ? undefined : { largest, isWanted: (name) => !keep(name) },
+  });
+  const version = ort.env.versions.node ?? ort.env.versions.common;
   return {
     name: "onnx",
-    description: `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}, ${device}, ${threads} thread(s)`,
-    compile: (graph, compileOptions = {}) => compile(ort, session, graph, { ...compileOptions, stripBytes }),
+    description: `onnxruntime-node ${version}, ${device}, ${threads} thread(s)${precision === "fp32" ? "" : `, ${precision}`}`,
+    precision,
+    compile: (graph, compileOptions = {}) => compile(ort, session, graph, settings(compileOptions)),
+    predictMemory: (graph, compileOptions = {}) => memoryOf(lower(graph, settings(compileOptions)), block),
   };
 }
 
@@ -59,23 +82,23 @@ async function compile(
   ort: Ort,
   options: InferenceSession.SessionOptions,
   graph: Graph,
-  settings: CompileOptions & Pick<EngineOptions, "stripBytes">,
+  settings: LowerOptions,
 ): Promise<Program> {
   let bytes = 0;
   for (const { data } of settings.constants?.values() ?? []) bytes += data.byteLength;
-  if (bytes < INLINE_LIMIT) {
+  if (bytes < THROUGH_FILE) {
     const lowered = lower(graph, settings);
     return program(ort, await ort.InferenceSession.create(modelProto(lowered, "sam-seg").finish(), options), lowered);
   }
   return compileThroughFile(ort, options, graph, settings);
 }
 
-/** Above 2 GiB: model and weights as files in a temporary folder, removed once the session has read them. */
+/** Model and weights as files in a temporary folder, removed once the session has read them. */
 async function compileThroughFile(
   ort: Ort,
   options: InferenceSession.SessionOptions,
   graph: Graph,
-  settings: CompileOptions,
+  settings: LowerOptions,
 ): Promise<Program> {
   const folder = mkdtempSync(join(tmpdir(), "sam-seg-"));
   try {
@@ -92,7 +115,7 @@ async function compileThroughFile(
 /** A graph as the chunks of two files: the model, and its large initializers, which it looks for beside itself at `location`. */
 export function modelBesideData(
   graph: Graph,
-  settings: CompileOptions,
+  settings: LowerOptions,
   location: string,
   metadata: Record<string, string> = {},
 ): { readonly lowered: Lowered; readonly model: readonly Uint8Array[]; readonly data: readonly Uint8Array[] } {

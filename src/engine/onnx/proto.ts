@@ -122,6 +122,9 @@ export function valueInfo(name: string, type: number, dims: readonly (number | s
   return new Message().text(1, name).message(2, new Message().message(1, tensor));
 }
 
+/** Domains of ops beside ONNX's own that a model may use. */
+const DOMAINS = ["com.microsoft", "com.microsoft.nchwc"];
+
 export interface GraphParts {
   readonly nodes: readonly Message[];
   readonly initializers: readonly Message[];
@@ -146,7 +149,7 @@ export function modelProto(
   for (const output of parts.outputs) graph.message(12, output);
   const model = new Message().int(1, IR_VERSION).text(2, producer).message(7, graph);
   model.message(8, new Message().text(1, "").int(2, OPSET));
-  model.message(8, new Message().text(1, "com.microsoft").int(2, 1));
+  for (const domain of DOMAINS) model.message(8, new Message().text(1, domain).int(2, 1));
   for (const [key, value] of Object.entries(metadata)) model.message(14, new Message().text(1, key).text(2, value));
   return model;
 }

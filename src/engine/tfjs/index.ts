@@ -46,6 +46,7 @@ export async function tfjsEngine(
   return {
     name: "tfjs",
     description: `${name} ${tf.version["tfjs-core"]}, backend ${tf.getBackend()}`,
+    precision: "fp32",
     compile: (graph, options) => Promise.resolve(compile(tf, graph, options ?? {})),
   };
 }

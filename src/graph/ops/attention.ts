@@ -3,12 +3,14 @@
  * never holds all the logits; the gradient goes head by head for the same reason. v may have another head size than q and k.
  */
 import type { GraphOps, OpRules } from "../rule.js";
-import { type Shape, sizeOf, type Tensor } from "../tensor.js";
+import type { Shape, Tensor } from "../tensor.js";
 import type { TfOps, TfTensor } from "../tf.js";
 import { shapeError } from "./common.js";
 
-/** More logits than this (elements of one batch item over all heads) are handled one head at a time in the gradient. */
+/** More logits than this (elements of one batch item over all heads) are handled one head at a time in the gradient, */
 const WHOLE_LOGITS = 1 << 24;
+/** and of a head so many at a time: 16 MiB. */
+const STRIP_LOGITS = 1 << 22;
 
 export const attentionRules = {
   attention: {
@@ -50,35 +52,54 @@ function tfHeads(tf: TfOps, x: TfTensor, [B, N, C]: Shape, heads: number): TfTen
   return tf.reshape(tf.transpose(tf.reshape(x, [B, N, heads, C / heads]), [0, 2, 1, 3]), [B * heads, N, C / heads]);
 }
 
+/**
+ * Pieces of the gradient, one after the other: all at once where the logits are few, else strips of queries of one head. Barriers keep the engine
+ * from computing the next piece before the last is done, which would hold the logits of all.
+ */
 function attentionGrad(g: GraphOps, node: Tensor<"attention">, dy: Tensor): Tensor[] {
   const { heads, scale } = node.attrs;
   const [q, k, v] = node.inputs;
   const split = (x: Tensor) => g.transpose(g.reshape(x, [x.shape[0], x.shape[1], heads, -1]), [0, 2, 1, 3]); // [B, heads, N, D]
-  const [qh, kh, vh, dh] = [q, k, v, dy].map(split);
-  const perHead = heads * sizeOf(qh.shape.slice(2, 3)) * kh.shape[2] > WHOLE_LOGITS;
-  const groups = perHead ? Array.from({ length: heads }, (_, h) => [h, h + 1]) : [[0, heads]];
-  const parts = groups.map(([from, to]) => {
-    const pick = (x: Tensor) => (perHead ? g.sliceAxis(x, 1, from, to) : x);
-    return headGrad(g, pick(qh), pick(kh), pick(vh), pick(dh), scale);
-  });
-  const join = (i: number, shape: Shape) => {
-    const whole =
-      parts.length > 1
-        ? g.concat(
-            parts.map((part) => part[i]),
-            1,
-          )
-        : parts[0][i];
-    return g.reshape(g.transpose(whole, [0, 2, 1, 3]), shape);
+  const whole = [g.mul(split(q), scale), split(k), split(v), split(dy), split(node)] as const;
+  const [B, , N] = whole[0].shape;
+  const isWhole = heads * N * k.shape[1] <= WHOLE_LOGITS;
+  const rows = isWhole ? N : Math.max(1, Math.floor(STRIP_LOGITS / (B * k.shape[1])));
+  const size = isWhole ? heads : 1;
+  const groups: Tensor[][] = [];
+  for (let head = 0; head < heads; head += size) {
+    const mine = whole.map((x) => g.sliceAxis(x, 1, head, head + size));
+    groups.push(headGrad(g, mine, rows, groups.at(-1)));
+  }
+  const join = (i: number, { shape }: Tensor) => {
+    const parts = groups.map((group) => group[i]);
+    return g.reshape(g.transpose(parts.length > 1 ? g.concat(parts, 1) : parts[0], [0, 2, 1, 3]), shape);
   };
-  return [join(0, q.shape), join(1, k.shape), join(2, v.shape)];
+  return [g.mul(join(0, q), scale), join(1, k), join(2, v)];
 }
 
-/** Gradients of some heads; the probabilities are computed again rather than kept. All [B, heads, N, D]. */
-function headGrad(g: GraphOps, q: Tensor, k: Tensor, v: Tensor, dy: Tensor, scale: number): Tensor[] {
+/** d q (before scaling), d k and d v of some heads by strips of queries; `after`: what must be done first. Inputs [B, heads, N, D]. */
+function headGrad(g: GraphOps, [q, k, v, dy, y]: readonly Tensor[], rows: number, after?: readonly Tensor[]): Tensor[] {
+  const N = q.shape[2];
+  const strips: Tensor[] = [];
+  let sums: Tensor[] = [];
+  let done = after;
+  for (let from = 0; from < N; from += rows) {
+    const strip = [q, dy, y].map((x) => {
+      const piece = g.sliceAxis(x, 2, from, Math.min(N, from + rows));
+      return done ? g.barrier(piece, ...done) : piece;
+    });
+    const [dq, ...rest] = stripGrad(g, strip, k, v);
+    strips.push(dq);
+    sums = rest.map((part, i) => (sums.length ? g.add(sums[i], part) : part));
+    done = [dq, ...sums];
+  }
+  return [strips.length > 1 ? g.concat(strips, 2) : strips[0], ...sums];
+}
+
+/** The probabilities are computed again rather than kept; the row sums of p dp are those of dy y (https://arxiv.org/abs/2205.14135). */
+function stripGrad(g: GraphOps, [q, dy, y]: readonly Tensor[], k: Tensor, v: Tensor): Tensor[] {
   const t = (x: Tensor) => g.transpose(x, [0, 1, 3, 2]);
-  const p = g.softmax(g.mul(g.matmul(q, t(k)), scale), -1); // [B, heads, N, M]
-  const dp = g.matmul(dy, t(v));
-  const ds = g.mul(g.mul(p, g.sub(dp, g.sum(g.mul(dp, p), -1, true))), scale);
+  const p = g.softmax(g.matmul(q, t(k)), -1); // [B, heads, rows, M]
+  const ds = g.mul(p, g.sub(g.matmul(dy, t(v)), g.sum(g.mul(dy, y), -1, true)));
   return [g.matmul(ds, k), g.matmul(t(ds), q), g.matmul(t(p), dy)];
 }

@@ -46,3 +46,10 @@ export const tfType: Record<DType, "float32" | "int32" | "bool"> = {
   int32: "int32",
   bool: "bool",
 };
+
+/** The gradient of an op whose own gradient is not needed. */
+export function noSecond(what: string): () => never {
+  return () => {
+    throw new Error(`internal: the gradient of ${what} has no gradient of its own`);
+  };
+}

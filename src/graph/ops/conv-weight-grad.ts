@@ -1,11 +1,21 @@
 /**
- * @file ONNX lowerings of a convolution's weight gradient. ONNX Runtime has no such op on CPU, so it is matrix products over
- * shifted copies of the input: where the kernel moves by single pixels, strips of rows with all shifts stacked, one GEMM each
- * (bench/step has time and memory against the alternatives); else one GEMM a kernel position.
+ * @file ONNX lowering of a convolution's weight gradient. ONNX Runtime has no such op on CPU, but it is a convolution itself: over the channels-last
+ * input as an image of H rows and W Ci columns, with dy as a kernel as large as its map, a group a batch item. Its result has a row a kernel row and a
+ * column a kernel column and input channel, so that it is one GEMM with long rows whose operand is never held whole (bench/speed has it beside
+ * the alternatives).
  */
 import type { ConvAttrs } from "../attrs.js";
 import type { Onnx } from "../rule.js";
 import type { Shape } from "../tensor.js";
+import { channelsFirst, channelsLast, reversed } from "./blocked.js";
+
+/** Shapes of x, dy and the weight, and what the convolution was. */
+interface Parts {
+  readonly xs: Shape;
+  readonly ys: Shape;
+  readonly shape: Shape;
+  readonly attrs: ConvAttrs;
+}
 
 /** dw [Co, Ci / groups, kh, kw] of x [B, Ci, H, W] and dy [B, Co, h, w]. */
 export function weightGradOnnx(
@@ -16,16 +26,72 @@ export function weightGradOnnx(
   ys: Shape,
   attrs: ConvAttrs & { shape: Shape },
 ): string {
+  const parts = { xs, ys, shape: attrs.shape, attrs };
   const [, , kh, kw] = attrs.shape;
-  const unit = attrs.stride.every((s) => s === 1) && attrs.dilation.every((d) => d === 1) && attrs.groups === 1;
-  const [top, left, bottom, right] = attrs.padding;
-  const isPadded = top > 0 || left > 0 || bottom > 0 || right > 0;
-  if (kh * kw > 1 && unit && xs[1] >= 8) return byStrips(onnx, x, dy, xs, ys, attrs);
-  const padded = isPadded ? onnx.op("Pad", [x, onnx.ints([0, 0, top, left, 0, 0, bottom, right])]) : x;
-  if (kh * kw === 1 && unit) return pointwise(onnx, padded, dy, xs, ys, attrs.shape);
-  if (attrs.groups === 1 && xs[1] < 8) return columns(onnx, padded, dy, ys, attrs);
-  return perPosition(onnx, padded, dy, ys, attrs);
+  if (kh * kw === 1 && attrs.groups === 1) return pointwise(onnx, x, dy, parts);
+  return attrs.dilation[1] === 1 ? asConvolution(onnx, x, dy, parts) : perPosition(onnx, x, dy, parts);
 }
+
+/** Rows or columns of zeros behind the input that make it as long as the kernel reaches; negative where some are never read. */
+function after(axis: 0 | 1, { xs, ys, shape, attrs }: Parts): number {
+  const reach = (ys[2 + axis] - 1) * attrs.stride[axis] + 1 + (shape[2 + axis] - 1) * attrs.dilation[axis];
+  return reach - xs[2 + axis] - attrs.padding[axis];
+}
+
+function asConvolution(onnx: Onnx, x: string, dy: string, parts: Parts): string {
+  const { attrs, shape, xs, ys } = parts;
+  const [bottom, right] = [after(0, parts), after(1, parts)];
+  const isUnit = String([...attrs.stride, ...attrs.dilation, attrs.groups]) === "1,1,1,1,1";
+  const isInside = [...attrs.padding].every((p, i) => p < shape[2 + (i % 2)]);
+  if (isUnit && isInside && shape[1] > shape[0]) return turnedAround(onnx, x, dy, parts);
+  const [H, W] = [xs[2] + Math.min(0, bottom), xs[3] + Math.min(0, right)];
+  const read = bottom < 0 || right < 0 ? cropped(onnx, x, H, W) : x;
+  const padding = [attrs.padding[0], attrs.padding[1], Math.max(0, bottom), Math.max(0, right)];
+  const image = { map: read, shape: [xs[0], xs[1], H, W] };
+  const sums = correlation(onnx, image, { map: dy, shape: ys }, { ...attrs, padding }, shape.slice(2)); // [Co, kh, kw, Ci]
+  return onnx.op("Transpose", [sums], { perm: [0, 3, 1, 2] });
+}
+
+/** The same with x as the kernel over dy: for a layer that narrows the operand that is built is then the smaller one. */
+function turnedAround(onnx: Onnx, x: string, dy: string, { xs, ys, shape, attrs }: Parts): string {
+  const padding = attrs.padding.map((p, i) => shape[2 + (i % 2)] - 1 - p);
+  const kernel = { map: x, shape: xs };
+  const sums = correlation(onnx, { map: dy, shape: ys }, kernel, { ...attrs, padding }, shape.slice(2)); // [Ci, kh, kw, Co], turned over
+  return reversed(onnx, onnx.op("Transpose", [sums], { perm: [3, 0, 1, 2] }));
+}
+
+interface Map4 {
+  readonly map: string;
+  readonly shape: Shape;
+}
+
+/** Sums over batch and space of every kernel channel times every image channel of its group at every offset: [kernel channels, kh, kw, image channels]. */
+function correlation(
+  onnx: Onnx,
+  image: Map4,
+  kernel: Map4,
+  { groups, stride, dilation, padding }: Omit<ConvAttrs, "padding"> & { readonly padding: readonly number[] },
+  [kh, kw]: Shape,
+): string {
+  const [B, channels, H, W] = image.shape;
+  const [, Co, h, w] = kernel.shape;
+  const C = channels / groups;
+  const split = groups > 1 ? onnx.op("Reshape", [image.map, onnx.ints([B * groups, C, H, W])]) : image.map;
+  const last = channelsLast(onnx, split, [B * groups, C, H, W]);
+  const rows = onnx.op("Reshape", [last, onnx.ints([1, B * groups, H, W * C])]);
+  const filters = onnx.op("Reshape", [channelsFirst(onnx, kernel.map, kernel.shape), onnx.ints([B * Co, 1, h, w])]);
+  const products = onnx.op("Conv", [rows, filters], {
+    group: B * groups,
+    pads: [padding[0], padding[1] * C, padding[2], padding[3] * C],
+    dilations: [stride[0], stride[1] * C],
+    strides: [dilation[0], 1],
+  });
+  const each = onnx.op("Reshape", [products, onnx.ints([B, Co, kh, kw, C])]);
+  return onnx.op("ReduceSum", [each, onnx.ints([0])], { keepdims: 0 });
+}
+
+const cropped = (onnx: Onnx, x: string, H: number, W: number) =>
+  onnx.op("Slice", [x, onnx.ints([0, 0]), onnx.ints([H, W]), onnx.ints([2, 3])]);
 
 /** a [B, M, K] times b [B, N, K] transposed, summed over the batch: [M, N]. */
 function productOverBatch(onnx: Onnx, a: string, b: string, batch: number, m: number, n: number, k: number): string {
@@ -38,54 +104,23 @@ function productOverBatch(onnx: Onnx, a: string, b: string, batch: number, m: nu
   return onnx.op("ReduceSum", [product, onnx.ints([0])], { keepdims: 0 });
 }
 
-function pointwise(onnx: Onnx, x: string, dy: string, [B, Ci]: Shape, [, Co, h, w]: Shape, shape: Shape): string {
-  return onnx.op("Reshape", [productOverBatch(onnx, dy, x, B, Co, Ci, h * w), onnx.ints(shape)]);
+function pointwise(onnx: Onnx, x: string, dy: string, { xs, ys, shape, attrs }: Parts): string {
+  const [B, Co, h, w] = ys;
+  const product = productOverBatch(
+    onnx,
+    dy,
+    seenBy(onnx, padded(onnx, x, attrs), 0, 0, ys, attrs),
+    B,
+    Co,
+    xs[1],
+    h * w,
+  );
+  return onnx.op("Reshape", [product, onnx.ints(shape)]);
 }
 
-/** kw column shifts of x against kh row shifts of dy in one product a strip of rows: [kh Co, kw Ci]. */
-function byStrips(
-  onnx: Onnx,
-  x: string,
-  dy: string,
-  xs: Shape,
-  ys: Shape,
-  { shape, padding }: ConvAttrs & { shape: Shape },
-): string {
-  const [Co, Ci, kh, kw] = shape;
-  const [B, , h, w] = ys;
-  const rowBytes = 4 * B * w * (kh * Co + kw * Ci);
-  const strip = Math.max(kh, Math.floor(onnx.stripBytes / rowBytes) - kh + 1);
-  let total: string | undefined;
-  for (let top = 0; top < h; top += strip) {
-    const height = Math.min(strip, h - top);
-    const rows = height + kh - 1; // of the padded input
-    const shifted = stack(onnx, kw, (j) => window(onnx, x, xs, padding, [top, j, rows, w]));
-    const part =
-      height === h ? dy : onnx.op("Slice", [dy, onnx.ints([top]), onnx.ints([top + height]), onnx.ints([2])]);
-    const lowered = stack(onnx, kh, (i) => onnx.op("Pad", [part, onnx.ints([0, 0, i, 0, 0, 0, kh - 1 - i, 0])]));
-    const product = productOverBatch(onnx, lowered, shifted, B, kh * Co, kw * Ci, rows * w);
-    total = total === undefined ? product : onnx.op("Add", [total, product]);
-  }
-  const split = onnx.op("Reshape", [total as string, onnx.ints([kh, Co, kw, Ci])]);
-  return onnx.op("Transpose", [split], { perm: [1, 3, 0, 2] });
-}
-
-/** Parts side by side as channels. */
-function stack(onnx: Onnx, count: number, part: (i: number) => string): string {
-  const parts = Array.from({ length: count }, (_, i) => part(i));
-  return count > 1 ? onnx.op("Concat", parts, { axis: 1 }) : parts[0];
-}
-
-/** Rows and columns [y, x, height, width] of the padded input, by one Pad whose negative amounts cut off. */
-function window(
-  onnx: Onnx,
-  input: string,
-  [, , H, W]: Shape,
-  [top, left]: ConvAttrs["padding"],
-  [y, x, height, width]: readonly number[],
-): string {
-  const after = [y + height - top - H, x + width - left - W];
-  return onnx.op("Pad", [input, onnx.ints([0, 0, top - y, left - x, 0, 0, ...after])]);
+function padded(onnx: Onnx, x: string, { padding: [top, left, bottom, right] }: ConvAttrs): string {
+  if (!(top || left || bottom || right)) return x;
+  return onnx.op("Pad", [x, onnx.ints([0, 0, top, left, 0, 0, bottom, right])]);
 }
 
 /** The part of the padded input one kernel position sees: [B, Ci, h, w]. */
@@ -102,26 +137,15 @@ function seenBy(
   return onnx.op("Slice", [x, onnx.ints([y0, x0]), onnx.ints(ends), onnx.ints([2, 3]), onnx.ints(stride)]);
 }
 
-const positions = ([, , kh, kw]: Shape) => Array.from({ length: kh * kw }, (_, at) => [Math.floor(at / kw), at % kw]);
-
-/** Few input channels: all positions as rows of one matrix. */
-function columns(onnx: Onnx, x: string, dy: string, ys: Shape, attrs: ConvAttrs & { shape: Shape }): string {
-  const [Co, Ci, kh, kw] = attrs.shape;
-  const [B, , h, w] = ys;
-  const parts = positions(attrs.shape).map(([i, j]) => seenBy(onnx, x, i, j, ys, attrs));
-  const matrix = parts.length > 1 ? onnx.op("Concat", parts, { axis: 1 }) : parts[0];
-  const product = productOverBatch(onnx, dy, matrix, B, Co, kh * kw * Ci, h * w);
-  const split = onnx.op("Reshape", [product, onnx.ints([Co, kh, kw, Ci])]);
-  return onnx.op("Transpose", [split], { perm: [0, 3, 1, 2] });
-}
-
-/** One product a kernel position, over batch and groups. */
-function perPosition(onnx: Onnx, x: string, dy: string, ys: Shape, attrs: ConvAttrs & { shape: Shape }): string {
-  const [Co, Ci, kh, kw] = attrs.shape;
+/** One product a kernel position, over batch and groups: where the kernel's columns are apart. */
+function perPosition(onnx: Onnx, x: string, dy: string, { ys, shape, attrs }: Parts): string {
+  const [Co, Ci, kh, kw] = shape;
   const [B, , h, w] = ys;
   const { groups } = attrs;
-  const parts = positions(attrs.shape).map(([i, j]) => {
-    const seen = seenBy(onnx, x, i, j, ys, attrs);
+  const frame = padded(onnx, x, attrs);
+  const positions = Array.from({ length: kh * kw }, (_, at) => [Math.floor(at / kw), at % kw]);
+  const parts = positions.map(([i, j]) => {
+    const seen = seenBy(onnx, frame, i, j, ys, attrs);
     if (groups === 1) return productOverBatch(onnx, dy, seen, B, Co, Ci, h * w);
     return groupedProduct(onnx, dy, seen, [B, groups, Co / groups, Ci, h * w]);
   });

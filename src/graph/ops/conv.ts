@@ -3,6 +3,7 @@ import type { ConvAttrs } from "../attrs.js";
 import type { Onnx, OpRules } from "../rule.js";
 import { type Shape, sizeOf, type Tensor } from "../tensor.js";
 import type { TfOps, TfTensor } from "../tf.js";
+import { backwardFiltersOf, blockedConv, filtersOf, gradRunsInBlocks, reversed, runsInBlocks } from "./blocked.js";
 import { shapeError } from "./common.js";
 import { weightGradOnnx } from "./conv-weight-grad.js";
 
@@ -36,7 +37,7 @@ export const convRules = {
       g.conv2dInputGrad(dy, w, attrs, x.shape),
       g.conv2dWeightGrad(x, dy, attrs, w.shape),
     ],
-    onnx: (onnx, [x, w], { attrs }) => onnx.op("Conv", [x, w], onnxAttributes(attrs)),
+    onnx: convOnnx,
     tfjs: ({ tf }, [x, w], { attrs }) => tfConv(tf, x, w, attrs),
     flops: (node) => multiplyAdds(node.shape, node.inputs[1].shape),
   },
@@ -64,29 +65,45 @@ const onnxAttributes = ({ stride, dilation, padding, groups }: ConvAttrs) => ({
   group: groups,
 });
 
-/** [O, I, kh, kw] -> [I, O, kh, kw] with both kernel axes reversed. */
-export function flipKernel(onnx: Onnx, w: string): string {
-  const swapped = onnx.op("Transpose", [w], { perm: [1, 0, 2, 3] });
-  return onnx.op("Slice", [
-    swapped,
-    onnx.ints([-1, -1]),
-    onnx.ints([-(2 ** 31), -(2 ** 31)]),
-    onnx.ints([2, 3]),
-    onnx.ints([-1, -1]),
-  ]);
+function convOnnx(onnx: Onnx, [x, w]: readonly string[], { attrs, inputs, shape }: Tensor<"conv2d">): string {
+  const [{ shape: xs }, weight] = inputs;
+  if (onnx.isConstant(weight) || !runsInBlocks(onnx, xs, shape, attrs.groups)) {
+    return onnx.op("Conv", [x, w], onnxAttributes(attrs));
+  }
+  return blockedConv(onnx, x, filtersOf(onnx, w, weight.shape), xs, shape, attrs, weight.shape.slice(2));
 }
+
+/** [O, I, kh, kw] -> [I, O, kh, kw] with both kernel axes reversed. */
+export const flipKernel = (onnx: Onnx, w: string): string =>
+  reversed(onnx, onnx.op("Transpose", [w], { perm: [1, 0, 2, 3] }));
 
 function inputGradOnnx(onnx: Onnx, [dy, w]: readonly string[], node: Tensor<"conv2dInputGrad">): string {
   const { stride, dilation, padding, groups } = node.attrs;
   const [, , kh, kw] = node.inputs[1].shape;
   const reach = [dilation[0] * (kh - 1), dilation[1] * (kw - 1)];
-  const pads = padding.map((p, i) => reach[i % 2] - p);
+  const pads = padding.map((p, i) => reach[i % 2] - p) as [number, number, number, number];
   const plain = groups === 1 && stride[0] === 1 && stride[1] === 1 && pads.every((p) => p >= 0);
-  if (plain) return onnx.op("Conv", [dy, flipKernel(onnx, w)], { pads, dilations: dilation });
+  if (plain) return unitStrideInputGrad(onnx, dy, w, node, pads);
   const [, , h, width] = node.inputs[0].shape;
   const covered = [(h - 1) * stride[0] + reach[0] + 1, (width - 1) * stride[1] + reach[1] + 1];
   const missing = [0, 1].map((i) => node.shape[2 + i] - (covered[i] - padding[i] - padding[i + 2]));
   return onnx.op("ConvTranspose", [dy, w], { ...onnxAttributes(node.attrs), output_padding: missing });
+}
+
+/** Where the stride is 1 the gradient of the input is a convolution with the weight turned over. */
+function unitStrideInputGrad(
+  onnx: Onnx,
+  dy: string,
+  w: string,
+  { attrs: { dilation }, inputs: [upper, weight], shape }: Tensor<"conv2dInputGrad">,
+  padding: ConvAttrs["padding"],
+): string {
+  if (onnx.isConstant(weight) || !gradRunsInBlocks(onnx, upper.shape, shape)) {
+    return onnx.op("Conv", [dy, flipKernel(onnx, w)], { pads: padding, dilations: dilation });
+  }
+  const attrs = { stride: [1, 1], dilation, padding } as const;
+  const filters = backwardFiltersOf(onnx, w, weight.shape);
+  return blockedConv(onnx, dy, filters, upper.shape, shape, attrs, weight.shape.slice(2));
 }
 
 /** tfjs runs NHWC with HWIO weights on its CPU backend. */

@@ -3,6 +3,8 @@ import type { OpAttrs, OpName } from "../attrs.js";
 import type { GraphOps, Onnx, OpRule, OpRules } from "../rule.js";
 import type { DType, Tensor } from "../tensor.js";
 import type { TfOps, TfTensor } from "../tf.js";
+import { elementwise, reluOnnx } from "./blocked.js";
+import { int8Biased } from "./matmul.js";
 import { broadcastShapes, noGrad, onnxType, perElement, sameAsFirst, tfType, unbroadcast } from "./common.js";
 
 type Plain = { [K in OpName]: OpAttrs[K] extends Record<string, never> ? K : never }[OpName];
@@ -20,7 +22,7 @@ function unary<K extends Plain>(
   return {
     shape: sameAsFirst,
     grad: (node, dy, g) => [derivative(g, node.inputs[0], node, dy)],
-    onnx: (onnx, [x]) => onnx.op(type, [x]),
+    onnx: (onnx, maps, { shape }) => elementwise(onnx, maps, [shape], ([x]) => onnx.op(type, [x])),
     tfjs: ({ tf }, [x]) => tf[tfName](x),
     flops: perElement(1),
   };
@@ -40,7 +42,8 @@ function binary<K extends Plain>(
       const [da, db] = derivative(g, a, b, node, dy);
       return [unbroadcast(g, da, a.shape), unbroadcast(g, db, b.shape)];
     },
-    onnx: (onnx, [a, b]) => onnx.op(type, [a, b]),
+    onnx: (onnx, maps, { inputs: [a, b] }) =>
+      elementwise(onnx, maps, [a.shape, b.shape], ([x, y]) => onnx.op(type, [x, y])),
     tfjs: ({ tf }, [a, b]) => tf[tfName](a, b),
     flops: perElement(1),
   };
@@ -64,10 +67,14 @@ function alike(onnx: Onnx, names: readonly string[], [a, b]: readonly Tensor[]):
   return [a, b].map((x, i) => (x.dtype === target ? names[i] : onnx.op("Cast", [names[i]], { to: onnxType[target] })));
 }
 
+const ADD = binary("add", "Add", "add", (_g, _a, _b, _y, dy) => [dy, dy]);
 const GELU_SLOPE = 1 / Math.sqrt(2 * Math.PI);
 
 export const elementwiseRules = {
-  add: binary("add", "Add", "add", (_g, _a, _b, _y, dy) => [dy, dy]),
+  add: {
+    ...ADD,
+    onnx: (onnx, names, node) => int8Biased(onnx, names, node) ?? ADD.onnx(onnx, names, node),
+  },
   sub: binary("sub", "Sub", "sub", (g, _a, _b, _y, dy) => [dy, g.neg(dy)]),
   mul: binary("mul", "Mul", "mul", (g, a, b, _y, dy) => [g.mul(dy, b), g.mul(dy, a)]),
   // d(a/b)/db = -y/b
@@ -97,12 +104,20 @@ export const elementwiseRules = {
     onnx: (onnx, [x]) => onnx.op("Mul", [x, x]),
   },
   sign: { ...unary<"sign">("Sign", "sign", (g, x) => g.splat(0, x.shape)), grad: noGrad },
-  relu: unary("Relu", "relu", (g, _x, y, dy) => g.reluGrad(y, dy)), // y > 0 exactly where x > 0: x need not be kept
+  relu: {
+    ...unary<"relu">("Relu", "relu", (g, _x, y, dy) => g.reluGrad(y, dy)), // y > 0 exactly where x > 0: x need not be kept
+    onnx: (onnx, [x], { shape }) => reluOnnx(onnx, x, shape),
+  },
   reluGrad: {
     shape: ([x]) => ({ shape: x.shape, dtype: "float32" }),
     grad: (node, dy, g) => [undefined, g.reluGrad(node.inputs[0], dy)],
-    onnx: (onnx, [x, dy]) =>
-      onnx.op("Where", [onnx.op("Greater", [x, onnx.floats([0], [])]), dy, onnx.floats([0], [])]),
+    onnx: (onnx, maps, { inputs }) =>
+      elementwise(
+        onnx,
+        maps,
+        inputs.map(({ shape }) => shape),
+        ([x, dy]) => onnx.op("Mul", [dy, positive(onnx, x)]),
+      ),
     tfjs: ({ tf }, [x, dy]) => tf.where(tf.greater(x, tf.scalar(0)), dy, tf.zerosLike(dy)),
     flops: perElement(2),
   },
@@ -196,6 +211,10 @@ function split(g: GraphOps, a: Tensor, b: Tensor, dy: Tensor): [Tensor, Tensor] 
   const share = (x: Tensor, y: Tensor) => g.where(g.equal(x, y), g.mul(dy, 0.5), g.where(g.greater(x, y), dy, 0));
   return [share(a, b), share(b, a)];
 }
+
+/** 1 where x > 0, 0 elsewhere: to multiply by it is four times faster than Where. */
+const positive = (onnx: Onnx, x: string) =>
+  onnx.op("Cast", [onnx.op("Greater", [x, onnx.floats([0], [])])], { to: onnxType.float32 });
 
 function geluGradOnnx(onnx: Onnx, [x, dy]: readonly string[]): string {
   const number = (value: number) => onnx.floats([value], []);

@@ -1,11 +1,13 @@
 /** @file The table of rules: total over the ops by type, so a new op does not compile until every rule is there. */
 import type { OpRules } from "../rule.js";
 import { attentionRules } from "./attention.js";
+import { batchNormRules } from "./batch-norm.js";
 import { convRules } from "./conv.js";
 import { elementwiseRules } from "./elementwise.js";
+import { groupNormRules } from "./group-norm.js";
+import { layerNormRules } from "./layer-norm.js";
 import { leavesRules } from "./leaves.js";
 import { matmulRules } from "./matmul.js";
-import { normRules } from "./norm.js";
 import { poolRules } from "./pool.js";
 import { reduceRules } from "./reduce.js";
 import { resizeRules } from "./resize.js";
@@ -25,7 +27,9 @@ export const rules: OpRules = {
   ...upsampleConvRules,
   ...poolRules,
   ...resizeRules,
-  ...normRules,
+  ...batchNormRules,
+  ...groupNormRules,
+  ...layerNormRules,
   ...softmaxRules,
   ...attentionRules,
   ...sortRules,

@@ -1,5 +1,5 @@
 /** @file Matrix product over the last two axes; leading axes broadcast. */
-import type { OpRules } from "../rule.js";
+import type { Onnx, OpRules } from "../rule.js";
 import { type Shape, sizeOf, type Tensor } from "../tensor.js";
 import { broadcastShapes, shapeError, unbroadcast } from "./common.js";
 
@@ -27,7 +27,7 @@ export const matmulRules = {
       const rows = (x: Tensor) => g.reshape(x, [-1, x.shape[x.shape.length - 1]]);
       return [unbroadcast(g, da, a.shape), g.matmul(t(rows(a)), rows(dy))];
     },
-    onnx: (onnx, [a, b]) => onnx.op("MatMul", [a, b]),
+    onnx: (onnx, [a, b], node) => onnx.int8Product(node) ?? onnx.op("MatMul", [a, b]),
     tfjs: ({ tf }, [a, b], { shape, inputs }) => {
       const [x, y] = inputs;
       const [m, k] = x.shape.slice(-2);
@@ -42,3 +42,12 @@ export const matmulRules = {
     flops: (node) => 2 * sizeOf(node.shape) * (node.inputs[0].shape.at(-1) ?? 0),
   },
 } satisfies Pick<OpRules, "matmul">;
+
+/** A vector added to an int8 product of rows as long: the product adds it while it scales its sums. */
+export function int8Biased(onnx: Onnx, [product, bias]: readonly string[], { inputs }: Tensor): string | undefined {
+  const from = onnx.origin(product);
+  const [rows, vector] = inputs;
+  if (from?.type !== "MatMulIntegerToFloat" || from.inputs.length !== 5) return undefined;
+  if (vector.shape.length !== 1 || vector.shape[0] !== rows.shape.at(-1)) return undefined;
+  return onnx.op(from.type, [...from.inputs, "", bias], from.attributes, from.domain); // no zero points of columns
+}

@@ -15,13 +15,40 @@ function kept(g: GraphOps, d: Tensor, x: Tensor, { axes, keepDims }: Reduce): Te
   return keepDims ? d : g.reshape(d, reducedShape(x.shape, { axes, keepDims: true }));
 }
 
-/** ONNX takes axes as an input (Reduce* since opset 18, ReduceSum since 13). */
+/** Sums of more values than this are taken in two: ONNX Runtime adds up naively, which costs digits. */
+const LONG = 1024;
+
+/** Values the first of the two adds up, at least: shorter rows are slow. */
+const ROW = 64;
+
+/** ONNX takes axes as an input (Reduce* since opset 18, ReduceSum since 13). `rest`: what reduces the reduced along the last axis. */
 const lower =
-  (type: string) =>
+  (type: string, rest = type) =>
   (onnx: Onnx, [x]: readonly string[], node: Tensor<"sum" | "mean" | "max" | "sumSquares">) => {
     const { axes, keepDims } = node.attrs;
-    return axes.length ? onnx.op(type, [x, onnx.ints(axes)], { keepdims: keepDims ? 1 : 0 }) : x;
+    return axes.length ? reduceOnnx(onnx, [type, rest], x, node.inputs[0].shape, axes, keepDims) : x;
   };
+
+/** A reduction over axes, in two where it is long: along the last axes first, then over what is left of them. */
+export function reduceOnnx(
+  onnx: Onnx,
+  [type, rest]: readonly [string, string],
+  x: string,
+  shape: Shape,
+  axes: readonly number[],
+  keepDims: boolean,
+): string {
+  const keepdims = keepDims ? 1 : 0;
+  const count = axes.reduce((product, axis) => product * shape[axis], 1);
+  const inner: number[] = [];
+  for (let axis = shape.length - 1; axes.includes(axis) && sizeOf(inner.map((at) => shape[at])) < ROW; axis--)
+    inner.push(axis);
+  if (count <= LONG || !inner.length || inner.length === axes.length) {
+    return onnx.op(type, [x, onnx.ints(axes)], { keepdims });
+  }
+  const rows = onnx.op(type, [x, onnx.ints(inner)], { keepdims: 1 });
+  return onnx.op(rest, [rows, onnx.ints(axes)], { keepdims });
+}
 
 const axesOf = (attrs: Reduce) => [...attrs.axes];
 
@@ -50,7 +77,7 @@ export const reduceRules = {
       const [x] = node.inputs;
       return [g.mul(x, g.mul(kept(g, dy, x, node.attrs), 2))];
     },
-    onnx: lower("ReduceSumSquare"),
+    onnx: lower("ReduceSumSquare", "ReduceSum"),
     tfjs: ({ tf }, [x], { attrs }) => tf.sum(tf.square(x), axesOf(attrs), attrs.keepDims),
     flops: (node) => 2 * flops(node),
   },

@@ -6,12 +6,16 @@ import { noFlops, sameAsFirst } from "./common.js";
 export const scheduleRules = {
   barrier: {
     shape: sameAsFirst,
-    grad: (_node, dy) => [dy, undefined],
+    grad: (_node, dy) => [dy],
     // a reshape whose target depends on the data of `after`: bit-exact, free, and opaque to the optimiser
-    onnx: (onnx, [x, after], { shape, inputs }) => {
-      const flat = onnx.op("Reshape", [after, onnx.ints([sizeOf(inputs[1].shape)])]);
-      const one = onnx.op("Slice", [flat, onnx.ints([0]), onnx.ints([1]), onnx.ints([0])]);
-      const zero = onnx.op("Mul", [onnx.op("Cast", [onnx.op("Equal", [one, one])], { to: 7 }), onnx.ints([0])]);
+    onnx: (onnx, [x, ...after], { shape, inputs: [, ...tensors] }) => {
+      const firsts = after.map((value, i) => {
+        const flat = onnx.op("Reshape", [value, onnx.ints([sizeOf(tensors[i].shape)])]);
+        return onnx.op("Slice", [flat, onnx.ints([0]), onnx.ints([1]), onnx.ints([0])]);
+      });
+      const all = firsts.length > 1 ? onnx.op("Concat", firsts, { axis: 0 }) : firsts[0];
+      const zeros = onnx.op("Mul", [onnx.op("Cast", [onnx.op("Equal", [all, all])], { to: 7 }), onnx.ints([0])]);
+      const zero = firsts.length > 1 ? onnx.op("ReduceSum", [zeros, onnx.ints([0])], { keepdims: 1 }) : zeros;
       return onnx.op("Reshape", [x, onnx.op("Add", [onnx.ints(shape), zero])]);
     },
     tfjs: (_tf, [x]) => x,

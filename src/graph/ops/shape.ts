@@ -1,6 +1,7 @@
 /** @file Ops that move values without computing: reshape, transpose, slices, gathers. */
 import type { Onnx, OpRules } from "../rule.js";
 import { type Shape, sizeOf, type Tensor } from "../tensor.js";
+import { channelsLast } from "./blocked.js";
 import {
   broadcastShapes,
   noFlops,
@@ -31,7 +32,8 @@ export const shapeRules = {
       return { shape: perm.map((axis) => x.shape[axis]), dtype: x.dtype };
     },
     grad: (node, dy, g) => [g.transpose(dy, inverse(node.attrs.perm))],
-    onnx: (onnx, [x], { attrs }) => onnx.op("Transpose", [x], { perm: attrs.perm }),
+    onnx: (onnx, [x], { attrs: { perm }, inputs: [{ shape }] }) =>
+      String(perm) === "0,2,3,1" ? channelsLast(onnx, x, shape) : onnx.op("Transpose", [x], { perm }),
     tfjs: ({ tf }, [x], { attrs }) => tf.transpose(x, [...attrs.perm]),
     flops: noFlops,
   },

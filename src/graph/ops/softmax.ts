@@ -98,7 +98,8 @@ export const softmaxRules = {
       });
       const hot = onnx.op("Equal", [onnx.op("Unsqueeze", [labels, onnx.ints([1])]), numbers]);
       const spread = onnx.op("Mul", [exp, onnx.op("Div", [scale, sum])]);
-      return onnx.op("Sub", [spread, onnx.op("Where", [hot, scale, onnx.floats([0], [])])]);
+      const taken = onnx.op("Mul", [onnx.op("Cast", [hot], { to: onnxType.float32 }), scale]);
+      return onnx.op("Sub", [spread, taken]);
     },
     tfjs: (t, [x, labels, dy], { inputs }) => {
       const { tf } = t;

@@ -1,47 +1,117 @@
 /**
- * @file Nearest x2 upsampling followed by a 3x3 convolution of padding 1, as one 3x3 convolution at low resolution with
- * 4 Cout phase filters and DepthToSpace: each output phase sees only 3x3 distinct low-resolution pixels (exact, fewer FLOPs).
+ * @file Nearest x2 upsampling followed by a 3x3 convolution of padding 1, as four 2x2 convolutions at low resolution, one a phase of the output: a
+ * phase sees only 2x2 distinct low-resolution pixels, whose weights are sums of the kernel's (exact, 2.25 times fewer FLOPs).
  */
+import type { ConvAttrs } from "../attrs.js";
 import type { Onnx, OpRules } from "../rule.js";
-import { type Shape, sizeOf } from "../tensor.js";
+import type { Shape, Tensor } from "../tensor.js";
 import type { TfOps, TfTensor } from "../tf.js";
+import { backwardFiltersOf, blockedConv, filtersOf, joinPhases, runsInBlocks, splitPhases } from "./blocked.js";
 import { shapeError } from "./common.js";
 import { convRules, flipKernel } from "./conv.js";
 import { weightGradOnnx } from "./conv-weight-grad.js";
 
 const SAME = { stride: [1, 1], dilation: [1, 1], padding: [1, 1, 1, 1], groups: 1 } as const;
+const UNIT = { stride: [1, 1], dilation: [1, 1], groups: 1 } as const;
 
-/** [9, 36]: which low-resolution tap each kernel tap falls on, for the four output phases. */
+/** Row and column of a phase: output pixels (2 y + row, 2 x + column). */
+const PHASES = [
+  [0, 0],
+  [0, 1],
+  [1, 0],
+  [1, 1],
+] as const;
+type Phase = (typeof PHASES)[number];
+
+/** What a phase reads beyond the low-resolution map: above and to the left, or below and to the right. */
+const paddingOf = ([row, column]: Phase): ConvAttrs["padding"] => [1 - row, 1 - column, row, column];
+
+/** [9, 16]: which low-resolution tap each kernel tap falls on, for the four phases. */
 const phaseMatrix = (() => {
-  const matrix = new Float32Array(9 * 36);
-  for (let phase = 0; phase < 4; phase++) {
+  const matrix = new Float32Array(9 * 16);
+  PHASES.forEach(([row, column], phase) => {
     for (let tap = 0; tap < 9; tap++) {
-      const row = Math.floor(((phase >> 1) + Math.floor(tap / 3) - 1) / 2) + 1;
-      const column = Math.floor(((phase & 1) + (tap % 3) - 1) / 2) + 1;
-      matrix[tap * 36 + phase * 9 + row * 3 + column] += 1;
+      const y = Math.floor((row + Math.floor(tap / 3) - 1) / 2) + 1 - row;
+      const x = Math.floor((column + (tap % 3) - 1) / 2) + 1 - column;
+      matrix[tap * 16 + phase * 4 + y * 2 + x] += 1;
     }
-  }
+  });
   return matrix;
 })();
 
-/** w [Co, Ci, 3, 3] -> phase filters [4 Co, Ci, 3, 3], phase-major as DepthToSpace (DCR) reads them. */
-function phaseFilters(onnx: Onnx, w: string, [Co, Ci]: Shape): string {
+/** w [Co, Ci, 3, 3] -> the filters [Co, Ci, 2, 2] of the four phases. */
+function phaseFilters(onnx: Onnx, w: string, [Co, Ci]: Shape): string[] {
   const flat = onnx.op("Reshape", [w, onnx.ints([Co * Ci, 9])]);
-  const spread = onnx.op("MatMul", [flat, onnx.floats(phaseMatrix, [9, 36])]);
-  const split = onnx.op("Reshape", [spread, onnx.ints([Co, Ci, 4, 9])]);
-  return onnx.op("Reshape", [onnx.op("Transpose", [split], { perm: [2, 0, 1, 3] }), onnx.ints([4 * Co, Ci, 3, 3])]);
+  const all = onnx.op("MatMul", [flat, onnx.floats(phaseMatrix, [9, 16])]);
+  const parts = onnx.ops("Split", [all, onnx.ints([4, 4, 4, 4])], 4, { axis: 1 });
+  return parts.map((part) => onnx.op("Reshape", [part, onnx.ints([Co, Ci, 2, 2])]));
 }
 
-/** Gradient of phase filters [4 Co, Ci, 3, 3] back to [Co, Ci, 3, 3]. */
-function foldPhases(onnx: Onnx, gradient: string, [Co, Ci]: Shape): string {
-  const split = onnx.op("Reshape", [gradient, onnx.ints([4, Co, Ci, 9])]);
-  const rows = onnx.op("Reshape", [onnx.op("Transpose", [split], { perm: [1, 2, 0, 3] }), onnx.ints([Co * Ci, 36])]);
-  const back = onnx.op("Transpose", [onnx.floats(phaseMatrix, [9, 36])], { perm: [1, 0] });
-  return onnx.op("Reshape", [onnx.op("MatMul", [rows, back]), onnx.ints([Co, Ci, 3, 3])]);
+/** Gradients of the phases' filters back to [Co, Ci, 3, 3]. */
+function foldPhases(onnx: Onnx, gradients: readonly string[], [Co, Ci]: Shape): string {
+  const rows = gradients.map((gradient) => onnx.op("Reshape", [gradient, onnx.ints([Co * Ci, 4])]));
+  const back = onnx.op("Transpose", [onnx.floats(phaseMatrix, [9, 16])], { perm: [1, 0] });
+  const sum = onnx.op("MatMul", [onnx.op("Concat", rows, { axis: 1 }), back]);
+  return onnx.op("Reshape", [sum, onnx.ints([Co, Ci, 3, 3])]);
 }
 
-const toPhases = (onnx: Onnx, dy: string) => onnx.op("SpaceToDepth", [dy], { blocksize: 2 });
-const multiplyAdds = (low: Shape, w: Shape) => 2 * low[0] * low[2] * low[3] * 4 * sizeOf(w);
+/** Whether the phases' convolutions run in blocks, of which the phases, of these channels, then are whole ones. */
+const isBlocked = (onnx: Onnx, from: Shape, to: Shape, phase: Shape, weight: Tensor) =>
+  !onnx.isConstant(weight) && phase[1] % onnx.block === 0 && runsInBlocks(onnx, from, to);
+
+function upsampleConvOnnx(onnx: Onnx, [x, w]: readonly string[], { inputs, shape }: Tensor<"upsampleConv2d">): string {
+  const [{ shape: low }, weight] = inputs;
+  const phase = [low[0], shape[1], low[2], low[3]];
+  const filters = phaseFilters(onnx, w, weight.shape);
+  if (!isBlocked(onnx, low, phase, phase, weight)) {
+    const parts = filters.map((filter, i) => onnx.op("Conv", [x, filter], { pads: paddingOf(PHASES[i]) }));
+    return onnx.op("DepthToSpace", [onnx.op("Concat", parts, { axis: 1 })], { blocksize: 2, mode: "DCR" });
+  }
+  const parts = filters.map((filter, i) => {
+    const blocks = filtersOf(onnx, filter, [weight.shape[0], weight.shape[1], 2, 2]);
+    return blockedConv(onnx, x, blocks, low, phase, { ...UNIT, padding: paddingOf(PHASES[i]) }, [2, 2]);
+  });
+  return joinPhases(onnx, parts, phase);
+}
+
+/** dy at each phase's pixels, [B, Co, H, W] each. */
+function phasesOf(onnx: Onnx, dy: string, phase: Shape): string[] {
+  if (onnx.isBlocked(dy)) return splitPhases(onnx, dy, phase);
+  const deep = onnx.op("SpaceToDepth", [dy], { blocksize: 2 });
+  return onnx.ops("Split", [deep, onnx.ints(PHASES.map(() => phase[1]))], 4, { axis: 1 });
+}
+
+function inputGradOnnx(onnx: Onnx, [dy, w]: readonly string[], node: Tensor<"upsampleConv2dInputGrad">): string {
+  const { shape: low, inputs } = node;
+  const [upper, weight] = inputs;
+  const phase = [low[0], upper.shape[1], low[2], low[3]];
+  const filters = phaseFilters(onnx, w, weight.shape);
+  const parts = phasesOf(onnx, dy, phase);
+  const turned = (i: number) => paddingOf(PHASES[3 - i]); // what the phase read, from the other side
+  if (!isBlocked(onnx, phase, low, phase, weight)) {
+    const sums = parts.map((part, i) => onnx.op("Conv", [part, flipKernel(onnx, filters[i])], { pads: turned(i) }));
+    return onnx.op("Sum", sums);
+  }
+  let sum: string | undefined;
+  for (const [i, part] of parts.entries()) {
+    const blocks = backwardFiltersOf(onnx, filters[i], [weight.shape[0], weight.shape[1], 2, 2]);
+    const attrs = { ...UNIT, padding: turned(i) };
+    sum = blockedConv(onnx, part, blocks, phase, low, attrs, [2, 2], sum);
+  }
+  return sum as string;
+}
+
+function weightGradientOnnx(onnx: Onnx, [x, dy]: readonly string[], node: Tensor<"upsampleConv2dWeightGrad">): string {
+  const [low] = node.inputs;
+  const [Co, Ci] = node.shape;
+  const phase = [low.shape[0], Co, low.shape[2], low.shape[3]];
+  const gradients = phasesOf(onnx, dy, phase).map((part, i) =>
+    weightGradOnnx(onnx, x, part, low.shape, phase, { ...UNIT, padding: paddingOf(PHASES[i]), shape: [Co, Ci, 2, 2] }),
+  );
+  return foldPhases(onnx, gradients, node.shape);
+}
+
+const multiplyAdds = (low: Shape, w: Shape) => 2 * low[0] * low[2] * low[3] * 16 * w[0] * w[1];
 const nearest = (tf: TfOps, x: TfTensor, [B, C, H, W]: Shape) =>
   tf.reshape(tf.broadcastTo(tf.reshape(x, [B, C, H, 1, W, 1]), [B, C, H, 2, W, 2]), [B, C, 2 * H, 2 * W]);
 const sumPool = (tf: TfOps, x: TfTensor, [B, C, H, W]: Shape) => tf.sum(tf.reshape(x, [B, C, H, 2, W, 2]), [3, 5]);
@@ -59,10 +129,7 @@ export const upsampleConvRules = {
       g.upsampleConv2dInputGrad(dy, w, x.shape),
       g.upsampleConv2dWeightGrad(x, dy, w.shape),
     ],
-    onnx: (onnx, [x, w], { inputs }) => {
-      const low = onnx.op("Conv", [x, phaseFilters(onnx, w, inputs[1].shape)], { pads: [1, 1, 1, 1] });
-      return onnx.op("DepthToSpace", [low], { blocksize: 2, mode: "DCR" });
-    },
+    onnx: upsampleConvOnnx,
     tfjs: (tf, [x, w], { inputs, shape }) => {
       const up = nearest(tf.tf, x, inputs[0].shape);
       const conv = { op: "conv2d", attrs: SAME, shape, inputs, id: 0, dtype: "float32" } as const;
@@ -73,10 +140,7 @@ export const upsampleConvRules = {
   upsampleConv2dInputGrad: {
     shape: (_, { shape }) => ({ shape, dtype: "float32" }),
     grad: ({ inputs: [dy, w] }, d, g) => [g.upsampleConv2d(d, w), g.upsampleConv2dWeightGrad(d, dy, w.shape)],
-    onnx: (onnx, [dy, w], { inputs }) =>
-      onnx.op("Conv", [toPhases(onnx, dy), flipKernel(onnx, phaseFilters(onnx, w, inputs[1].shape))], {
-        pads: [1, 1, 1, 1],
-      }),
+    onnx: inputGradOnnx,
     tfjs: (tf, [dy, w], { inputs, shape }) => {
       const high = [shape[0], shape[1], 2 * shape[2], 2 * shape[3]];
       const node = {
@@ -94,13 +158,7 @@ export const upsampleConvRules = {
   upsampleConv2dWeightGrad: {
     shape: (_, { shape }) => ({ shape, dtype: "float32" }),
     grad: ({ inputs: [x, dy] }, d, g) => [g.upsampleConv2dInputGrad(dy, d, x.shape), g.upsampleConv2d(x, d)],
-    onnx: (onnx, [x, dy], { inputs, shape }) => {
-      const [B, Ci, H, W] = inputs[0].shape;
-      const [Co] = shape;
-      const attrs = { ...SAME, shape: [4 * Co, Ci, 3, 3] };
-      const phases = weightGradOnnx(onnx, x, toPhases(onnx, dy), inputs[0].shape, [B, 4 * Co, H, W], attrs);
-      return foldPhases(onnx, phases, shape);
-    },
+    onnx: weightGradientOnnx,
     tfjs: (tf, [x, dy], { inputs, shape }) => {
       const node = {
         op: "conv2dWeightGrad",

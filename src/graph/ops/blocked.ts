@@ -1,0 +1,189 @@
+/**
+ * @file The layout of ONNX Runtime's own CPU convolutions (domain com.microsoft.nchwc): channels in blocks of 16 (8 without AVX-512), a block's
+ * channels side by side for every pixel. The runtime uses it by itself only where weights are constants; in training they are inputs, so the
+ * lowerings write it out. Maps stay in it from convolution to convolution. Source: microsoft/onnxruntime, onnxruntime/core/mlas/lib/snchwc.cpp.
+ */
+import type { ConvAttrs } from "../attrs.js";
+import type { Onnx, OnnxAttribute } from "../rule.js";
+import type { Shape } from "../tensor.js";
+
+export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
+
+/** Below this many pixels a weight costs more to bring into blocks than the faster product saves. */
+const FEWEST_PIXELS = 4096;
+
+const roundUp = (count: number, block: number) => Math.ceil(count / block) * block;
+const blockedOp = (
+  onnx: Onnx,
+  type: string,
+  inputs: readonly string[],
+  attributes: Record<string, OnnxAttribute> = {},
+) => onnx.op(type, inputs, attributes, BLOCKED_DOMAIN);
+
+/** Images of so few channels are read as they are, not in blocks. */
+const FEW = 3;
+
+/** Whether a convolution of x [B, Ci, H, W] to [B, Co, h, w] with a weight that is fed runs in blocks. */
+export function runsInBlocks(onnx: Onnx, [B, from]: Shape, [, to, h, w]: Shape, groups = 1): boolean {
+  const { block } = onnx;
+  return block > 0 && groups === 1 && (from % 4 === 0 || from <= FEW) && to >= block / 2 && B * h * w >= FEWEST_PIXELS;
+}
+
+/** Whether the gradient of a map of `from` channels runs in blocks to one of `to`. */
+export const gradRunsInBlocks = (onnx: Onnx, from: Shape, to: Shape): boolean =>
+  from[1] > FEW && runsInBlocks(onnx, from, to);
+
+/** x [B, Ci, H, W] with filters of `filtersOf` to ys [B, Co, h, w], added to `plus` where there is one. */
+export function blockedConv(
+  onnx: Onnx,
+  x: string,
+  filters: string,
+  xs: Shape,
+  ys: Shape,
+  { stride, dilation, padding }: Pick<ConvAttrs, "stride" | "dilation" | "padding">,
+  kernel: readonly number[],
+  plus?: string,
+): string {
+  const map = xs[1] <= FEW ? x : onnx.toBlocked(x);
+  const inputs = [map, filters, ...(plus === undefined ? [] : ["", onnx.toBlocked(plus)])];
+  const attributes = { kernel_shape: kernel, strides: stride, dilations: dilation, pads: padding };
+  return onnx.fromBlocked(blockedOp(onnx, "Conv", inputs, attributes), ys);
+}
+
+/** A weight [Co, Ci, kh, kw] as filters in blocks; zeros fill the last block. */
+export function filtersOf(onnx: Onnx, w: string, [Co, Ci, kh, kw]: Shape): string {
+  const { block } = onnx;
+  const [to, from] = [roundUp(Co, block), Ci <= FEW ? Ci : roundUp(Ci, block)];
+  const whole = filled(onnx, w, [to - Co, from - Ci]);
+  const outer = [to / block, block];
+  const [split, perm] =
+    Ci <= FEW
+      ? [
+          [...outer, from, kh, kw],
+          [0, 2, 3, 4, 1],
+        ]
+      : [
+          [...outer, from / block, block, kh, kw],
+          [0, 2, 4, 5, 3, 1],
+        ];
+  return reordered(onnx, whole, split, perm, [to, from, kh, kw]);
+}
+
+/** A weight [Co, Ci, kh, kw] as the filters, in blocks, that take the gradient of its output to its input: turned over, Co to Ci. */
+export function backwardFiltersOf(onnx: Onnx, w: string, [Co, Ci, kh, kw]: Shape): string {
+  const { block } = onnx;
+  const [from, to] = [roundUp(Co, block), roundUp(Ci, block)];
+  const whole = reversed(onnx, filled(onnx, w, [from - Co, to - Ci]));
+  const split = [from / block, block, to / block, block, kh, kw];
+  return reordered(onnx, whole, split, [2, 0, 4, 5, 1, 3], [to, from, kh, kw]);
+}
+
+function filled(onnx: Onnx, w: string, [to, from]: readonly number[]): string {
+  return to || from ? onnx.op("Pad", [w, onnx.ints([0, 0, 0, 0, to, from, 0, 0])]) : w;
+}
+
+/** Both kernel axes of a weight turned over. */
+export function reversed(onnx: Onnx, w: string): string {
+  const most = -(2 ** 31);
+  return onnx.op("Slice", [w, onnx.ints([-1, -1]), onnx.ints([most, most]), onnx.ints([2, 3]), onnx.ints([-1, -1])]);
+}
+
+function reordered(onnx: Onnx, w: string, split: readonly number[], perm: readonly number[], shape: Shape): string {
+  const parts = onnx.op("Transpose", [onnx.op("Reshape", [w, onnx.ints(split)])], { perm });
+  return onnx.op("Reshape", [parts, onnx.ints(shape)]);
+}
+
+/** A map [B, C, H, W] as [B, H, W, C]. */
+export function channelsLast(onnx: Onnx, x: string, [, channels]: Shape): string {
+  const last = channelsLastOf(onnx, x);
+  if (last !== undefined) return last;
+  if (!onnx.isBlocked(x)) return onnx.op("Transpose", [x], { perm: [0, 2, 3, 1] });
+  return blockedOp(onnx, "ReorderOutput", [onnx.toBlocked(x)], { channels, channels_last: 1 });
+}
+
+/** A map in NCHW: where it was turned to that, through blocks, which is twice as fast and done for the convolutions around it anyway. */
+export function channelsFirst(onnx: Onnx, map: string, [B, channels, H, W]: Shape): string {
+  const pays = onnx.block > 0 && channels % onnx.block === 0 && B * H * W >= FEWEST_PIXELS;
+  if (!pays || channelsLastOf(onnx, map) === undefined) return map;
+  return blockedOp(onnx, "ReorderOutput", [onnx.toBlocked(map)], { channels });
+}
+
+/** What a map was with its channels last, where it was turned from that. */
+export function channelsLastOf(onnx: Onnx, map: string): string | undefined {
+  const origin = onnx.origin(map);
+  const isTurned = origin?.type === "Transpose" && String(origin.attributes.perm) === "0,3,1,2";
+  return isTurned ? origin.inputs[0] : undefined;
+}
+
+/** Four maps [B, C, H, W] as the even and odd rows and columns of one [B, C, 2 H, 2 W], in blocks. */
+export function joinPhases(onnx: Onnx, parts: readonly string[], [B, C, H, W]: Shape): string {
+  const { block } = onnx;
+  const pixels = parts.map((part) => onnx.op("Reshape", [onnx.toBlocked(part), onnx.ints([-1, block])]));
+  const rows = [0, 2].map((at) => {
+    const row = onnx.op("Concat", [pixels[at], pixels[at + 1]], { axis: 1 });
+    return onnx.op("Reshape", [row, onnx.ints([-1, W * 2 * block])]);
+  });
+  const shape = [B, C, 2 * H, 2 * W];
+  return onnx.fromBlocked(onnx.op("Reshape", [onnx.op("Concat", rows, { axis: 1 }), onnx.ints(shape)]), shape);
+}
+
+/** The way back: the phases [B, C, H, W] of a map [B, C, 2 H, 2 W], in blocks. */
+export function splitPhases(onnx: Onnx, map: string, phase: Shape): string[] {
+  const [, , , W] = phase;
+  const { block } = onnx;
+  const halves = (value: string, width: number) =>
+    onnx.ops("Split", [onnx.op("Reshape", [value, onnx.ints([-1, 2 * width])]), onnx.ints([width, width])], 2, {
+      axis: 1,
+    });
+  return halves(onnx.toBlocked(map), W * 2 * block)
+    .flatMap((row) => halves(row, block))
+    .map((part) => onnx.fromBlocked(onnx.op("Reshape", [part, onnx.ints(phase)]), phase));
+}
+
+/** scale x + shift, one of each a channel, and what `plus` holds, in blocks. */
+export function blockedAffine(
+  onnx: Onnx,
+  x: string,
+  shape: Shape,
+  { scale, shift, plus }: { scale: string; shift?: string; plus?: string },
+): string {
+  const channels = shape[1];
+  const weight = onnx.op("Reshape", [scale, onnx.ints([channels, 1, 1, 1])]);
+  const inputs = [onnx.toBlocked(x), weight, shift ?? "", ...(plus === undefined ? [] : [onnx.toBlocked(plus)])];
+  const attributes = { group: channels, kernel_shape: [1, 1] };
+  return onnx.fromBlocked(blockedOp(onnx, "Conv", inputs, attributes), shape);
+}
+
+/** The larger of x and 0: with a scaling of channels before it one pass. */
+export function reluOnnx(onnx: Onnx, x: string, shape: Shape): string {
+  const origin = onnx.isBlocked(x) ? onnx.origin(onnx.toBlocked(x)) : undefined;
+  const isAffine = origin?.domain === BLOCKED_DOMAIN && origin.attributes.group === shape[1] && shape[1] > 1;
+  if (!origin || !isAffine) return elementwise(onnx, [x], [shape], ([map]) => onnx.op("Relu", [map]));
+  return onnx.fromBlocked(
+    blockedOp(onnx, origin.type, origin.inputs, { ...origin.attributes, activation: "Relu" }),
+    shape,
+  );
+}
+
+/** Mean [C] of a blocked value over batch and space: along rows first, so that no sum grows long. */
+export function blockedMean(onnx: Onnx, blocked: string, [B, C, H, W]: Shape): string {
+  const { block } = onnx;
+  const average = (value: string, shape: Shape) =>
+    blockedOp(onnx, "GlobalAveragePool", [onnx.op("Reshape", [value, onnx.ints(shape)])]);
+  const rows = average(blocked, [(B * C * H) / block, block, 1, W]);
+  const maps = onnx.op("Reshape", [average(rows, [(B * C) / block, block, H, 1]), onnx.ints([B, C])]);
+  return onnx.op("ReduceMean", [maps, onnx.ints([0])], { keepdims: 0 });
+}
+
+/** An elementwise op on maps of one shape: in blocks where one of them is known so. */
+export function elementwise(
+  onnx: Onnx,
+  maps: readonly string[],
+  shapes: readonly Shape[],
+  emit: (maps: readonly string[]) => string,
+): string {
+  const [shape] = shapes;
+  const alike = shapes.every((other) => String(other) === String(shape));
+  if (!alike || !maps.some((map) => onnx.isBlocked(map))) return emit(maps);
+  return onnx.fromBlocked(emit(maps.map((map) => onnx.toBlocked(map))), shape);
+}
