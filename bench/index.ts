@@ -20,6 +20,16 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly alon
       alone: false,
       about: "100 kills of training runs, resumed: the same bytes? (a number)",
     },
+    speed: {
+      file: "speed/index.ts",
+      alone: false,
+      about: "time and memory against every peer (--python, --only, --tfjs)",
+    },
+    growth: {
+      file: "growth/index.ts",
+      alone: false,
+      about: "time and memory over size, batch, classes, threads (minutes)",
+    },
     camvid: { file: "camvid/index.ts", alone: false, about: "a training against SMP's on CamVid (--data, --python)" },
   };
 

@@ -13,8 +13,8 @@ export interface Results {
   readonly details: unknown;
 }
 
-/** Writes FOLDER/NAME.json and NAME.md and prints the latter. */
-export async function writeResults(folder: string, name: string, results: Results): Promise<void> {
+/** Writes FOLDER/NAME.json and NAME.md and, where wanted, prints the latter. */
+export async function writeResults(folder: string, name: string, results: Results, print = true): Promise<void> {
   const measured = { ...machine(), date: new Date().toISOString() };
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify({ ...results, measured }, null, 2)}\n`);
@@ -24,10 +24,11 @@ export async function writeResults(folder: string, name: string, results: Result
   const where = `${cpu}, ${cores} cores, ${memoryGiB} GiB, Node ${node}, onnxruntime-node ${onnxruntime}, ${measured.date}`;
   const text = `# ${results.title}\n\n${table}\n\n${results.remarks.map((remark) => `- ${remark}\n`).join("")}- ${where}\n`;
   writeFileSync(join(folder, `${name}.md`), text);
-  console.log(text);
+  if (print) console.log(text);
 }
 
-function machine() {
+/** Processor, memory and the versions of what everything here runs on. */
+export function machine() {
   const require = createRequire(import.meta.url);
   const manifest = join(require.resolve("onnxruntime-node"), "../../package.json");
   return {
