@@ -8,6 +8,7 @@ import { SegError } from "./errors.js";
 import * as g from "./graph/functions.js";
 import type { Tensor, TensorData } from "./graph/tensor.js";
 import { calibrate, type Int8 } from "./int8.js";
+import { letGo } from "./let-go.js";
 import { type Preprocessing, planPreprocessing, selectBands, toInput } from "./preprocess.js";
 import { collectStatistics, MAX_PIXELS, openGeoTiff, readPhoto } from "./raster/index.js";
 import { initialise, recordScope } from "./scope.js";
@@ -53,7 +54,10 @@ export async function createEmbedder(engine: Engine, options: EmbedOptions): Pro
   const compile = async (input: TensorData) => {
     if (engine.precision === "int8") int8 ??= await calibrate(plan, [input]);
     const keep = (name: string) => int8?.kept.includes(name) === true;
-    return engine.compile({ outputs: { map: trace(g.input("image", input.shape))[0] } }, { constants: state, keep });
+    const outputs = { map: trace(g.input("image", input.shape))[0] };
+    const program = await engine.compile({ outputs }, { constants: state, keep });
+    if (encoder.input.size !== undefined) letGo(state); // every image has this size: no other program will be made of them
+    return program;
   };
   return {
     async embed(path) {

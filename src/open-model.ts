@@ -22,6 +22,8 @@ export interface ModelOptions extends EngineOptions {
   readonly engine?: Engine["name"];
   /** 1-based bands to read instead of those the model was trained on, in their order. */
   readonly bands?: readonly number[];
+  /** The model only predicts whole inputs: its weights are let go once compiled, where its input has one size. */
+  readonly once?: boolean;
 }
 
 /** An open model. */
@@ -57,7 +59,14 @@ export async function assembleModel(parts: ModelParts, options: ModelOptions = {
   checkState(path, model, state);
   const precision = options.precision ?? usualPrecision(card, options);
   const engine = timed(await createEngine(options.engine ?? "onnx", { ...options, precision }));
-  const plan = { engine, model, preprocessing: card.preprocessing, constants: state, int8: card.int8 };
+  const plan = {
+    engine,
+    model,
+    preprocessing: card.preprocessing,
+    constants: state,
+    int8: card.int8,
+    once: options.once,
+  };
   if (precision === "int8") checkInt8(plan);
   const predictor = createPredictor(plan);
   let digest: Promise<string> | undefined;

@@ -7,7 +7,7 @@ import { placementOf } from "./preprocess.js";
 
 /** Bytes of the process that runs images of this size, one after the other; undefined where the engine cannot tell. */
 export function predictImageMemory(
-  { engine, model, preprocessing, constants }: PredictorPlan,
+  { engine, model, preprocessing, constants, once }: PredictorPlan,
   kind: Kind,
   { width, height, data }: Pick<Raster, "width" | "height" | "data">,
 ): number | undefined {
@@ -18,6 +18,7 @@ export function predictImageMemory(
   const channels = graph.outputs.logits?.shape[1] ?? 0;
   const placed = 4 * channels * sizeOf([height, width]); // scores on the image's own grid
   const last = program.results; // of the image before, until they are collected
-  const fixed = BASE_BYTES + bytesOfState(constants);
+  const isLetGo = once && model.encoder.input.size !== undefined;
+  const fixed = BASE_BYTES + (isLetGo ? 0 : bytesOfState(constants));
   return fixed + data.byteLength + program.feeds + heldBy([program]) + last + placed;
 }

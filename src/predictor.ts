@@ -7,6 +7,7 @@ import type { CompileOptions, Engine, Graph, Program } from "./engine/engine.js"
 import { programCache } from "./engine/program-cache.js";
 import * as g from "./graph/functions.js";
 import type { Tensor, TensorData } from "./graph/tensor.js";
+import { letGo } from "./let-go.js";
 import type { Model } from "./model.js";
 import { placeBack, placeBackClasses, type Scores } from "./postprocess.js";
 import { type Placement, placementOf, type Preprocessing, selectBands, toInput } from "./preprocess.js";
@@ -21,6 +22,8 @@ export interface PredictorPlan {
   readonly constants: StateDict;
   /** Weights fed on every run (they change while training). */
   readonly feeds?: () => StateDict;
+  /** Only one kind of program will be asked for: where the encoder's input has one size, the weights are let go once it is compiled. */
+  readonly once?: boolean;
   /** Calibration an int8 engine goes by; without it the first image decides. */
   readonly int8?: Int8;
 }
@@ -58,7 +61,9 @@ export function createPredictor(plan: PredictorPlan): Predictor {
     const [, , height, width] = input.shape;
     const make = async () => {
       if (kind !== "decode") await settle([input]);
-      return compile(plan, kind, height, width, int8);
+      const program = await compile(plan, kind, height, width, int8);
+      if (plan.once && plan.model.encoder.input.size !== undefined) letGo(plan.constants);
+      return program;
     };
     return programs.use(`${kind} ${height}x${width}`, make, (program) => runOn(program, plan, input, maps));
   };

@@ -33,12 +33,13 @@ async function run(): Promise<void> {
   const model = defineModel({ encoder, decoder, classes: Number(own.classes) });
   const options = { threads: repeats.threads, precision: precisionOf(own.precision) };
   const timed = timedEngine(await createEngine("onnx", options));
-  const plan = { ...predictorPlan(model, isPart), engine: timed.engine };
+  const plan = { ...predictorPlan(model, isPart), engine: timed.engine, once: true };
   const predictor = createPredictor(plan);
   const image = photo(Number(own.size));
   const side = model.encoder.input.size ?? image.width;
   const shapes = part === "decode" ? model.cachedShapes(side, side) : [];
   const maps = shapes.map((shape, i) => noise([1, ...shape], `map${i}`));
+  const predicted = predictImageMemory(plan, part as "whole" | "encode" | "decode", image);
   const work = {
     whole: () => predictor.scores(image),
     encode: () => predictor.preparedMaps(image),
@@ -49,7 +50,6 @@ async function run(): Promise<void> {
     await work();
     return timed.take();
   });
-  const predicted = predictImageMemory(plan, part as "whole" | "encode" | "decode", image);
   say({ figures: { flops: timed.flops(), ...(predicted === undefined ? {} : { predictedBytes: predicted }) } });
   await predictor.dispose();
 }

@@ -51,7 +51,7 @@ export const command = defineCommand(
 async function runPredict(args: Arguments, talk: Talk): Promise<number> {
   const inputs = [args.input].flat().map(String);
   const out = required(args, "out");
-  const model = await openModel(required(args, "model"), await modelOptions(args));
+  const model = await openModel(required(args, "model"), { ...(await modelOptions(args)), once: true });
   try {
     const options = {
       out,
