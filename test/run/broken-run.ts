@@ -65,4 +65,5 @@ async function sameRun(broken: string, whole: string, steps: number): Promise<vo
 }
 
 /** Rows of metrics.jsonl without their times. */
-const rows = (run: string) => readMetrics(join(run, "metrics.jsonl")).map(({ seconds: _, modelSeconds: __, ...row }) => row);
+const rows = (run: string) =>
+  readMetrics(join(run, "metrics.jsonl")).map(({ seconds: _, modelSeconds: __, ...row }) => row);

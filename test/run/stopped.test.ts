@@ -44,7 +44,8 @@ test("stopped within a validation, a run makes up for it and ends with the same 
       );
       assert.ok(is.equals(wanted), file);
     }
-    const rows = (run: string) => readMetrics(join(run, "metrics.jsonl")).map(({ seconds: _, modelSeconds: __, ...row }) => row);
+    const rows = (run: string) =>
+      readMetrics(join(run, "metrics.jsonl")).map(({ seconds: _, modelSeconds: __, ...row }) => row);
     assert.deepEqual(rows(broken), rows(whole));
   }));
 
