@@ -57,7 +57,7 @@ function pullBack(y: Tensor, dy: Tensor, wrt: readonly Tensor[]): Tensor[] {
     if (!d || !active.has(x) || targets.has(x)) continue;
     cotangents.delete(x); // not needed again: the graph keeps it alive only where it is used
     const parts = isRecompute(x)
-      ? rebuildAndPull(x, g.barrier(d, ...due.splice(0)), active)
+      ? rebuildAndPull(x, due.length ? g.barrier(d, ...due.splice(0)) : d, active)
       : ruleOf<OpName>(x.op).grad(x, d, g);
     parts.forEach((part, i) => {
       const input = x.inputs[i];

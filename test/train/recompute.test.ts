@@ -31,6 +31,20 @@ describe("recompute", async () => {
     });
   }
 
+  test("blocks with nothing to train pass the gradient on", async () => {
+    const gradientOf = async (recompute: boolean) => {
+      const { scope } = recordScope({ training: true, recompute });
+      const x = g.input("x", [2, 3]);
+      let y: Tensor = x;
+      for (let i = 0; i < 3; i++) y = scope.block((v) => g.mul(g.sigmoid(v), v), y);
+      const program = await engine.compile({ outputs: { d: grad(g.sum(y), [x])[0] } });
+      const { d } = await program.run({ x: { data: fill(1, 6), shape: [2, 3] } });
+      await program.dispose();
+      return [...d.data];
+    };
+    assert.deepEqual(await gradientOf(true), await gradientOf(false));
+  });
+
   /** Loss, gradients and new statistics of two blocks with a convolution, batch norm and dropout each. */
   function traced(recompute: boolean) {
     const { scope, slots, updates, dropouts } = recordScope({ training: true, recompute });
