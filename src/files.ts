@@ -110,6 +110,20 @@ export function writeFileAtomic(
   return withAtomicFile(path, fill, system);
 }
 
+/** Writes chunks into a file that is read at once and removed: nothing is flushed to the disk. Rejects as `writeFileAtomic`. */
+export async function writeScratchFile(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  try {
+    const handle = await open(path, "w");
+    try {
+      for (const chunk of chunks) await writeAll(handle, chunk, null);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw writeFault(path, error);
+  }
+}
+
 /** Makes a folder and those above it; SegError where a file is in the way, it is forbidden or the disk is full. */
 export async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {

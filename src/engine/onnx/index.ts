@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
 import { errorLine, SegError } from "../../errors.js";
-import { writeFileAtomic } from "../../files.js";
+import { writeScratchFile } from "../../files.js";
 import type { DType, TensorData } from "../../graph/tensor.js";
 import type { CompileOptions, Engine, EngineOptions, Graph, Program } from "../engine.js";
 import { blockOf } from "./block.js";
@@ -104,8 +104,8 @@ async function compileThroughFile(
   try {
     const path = join(folder, "model.onnx");
     const { lowered, model, data } = modelBesideData(graph, settings, "model.onnx.data");
-    await writeFileAtomic(`${path}.data`, data);
-    await writeFileAtomic(path, model);
+    await writeScratchFile(`${path}.data`, data);
+    await writeScratchFile(path, model);
     return program(ort, await ort.InferenceSession.create(path, options), lowered);
   } finally {
     rmSync(folder, { recursive: true, force: true });
