@@ -1,6 +1,7 @@
 /** @file How close int8 embeddings of SAM ViT-B are to fp32 ones: cosine over a made-up photo, random weights. usage: tsx int8-fidelity.ts [--threads N] */
 import { createEngine } from "../../../src/engine/index.js";
 import type { TensorData } from "../../../src/graph/tensor.js";
+import { cosineOf } from "../../../src/int8.js";
 import { defineModel } from "../../../src/model.js";
 import { createPredictor } from "../../../src/predictor.js";
 import { programArguments, say } from "../protocol.js";
@@ -10,7 +11,7 @@ import { missingPrecision, precisionOf, predictorPlan } from "./plans.js";
 const { threads } = programArguments({});
 const unavailable = await missingPrecision("int8");
 if (unavailable) say({ unavailable });
-else say({ figures: { cosine: cosine(await embedding("fp32"), await embedding("int8")) } });
+else say({ figures: { cosine: cosineOf(await embedding("fp32"), await embedding("int8")) } });
 
 async function embedding(precision: string): Promise<TensorData["data"]> {
   const model = defineModel({ encoder: "sam-vit-b", decoder: "unet", classes: 11 });
@@ -20,14 +21,4 @@ async function embedding(precision: string): Promise<TensorData["data"]> {
   const [{ data }] = await predictor.preparedMaps({ data: pixels, width, height, bands: 3 });
   await predictor.dispose();
   return data;
-}
-
-function cosine(a: TensorData["data"], b: TensorData["data"]): number {
-  let [product, first, second] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    product += a[i] * b[i];
-    first += a[i] ** 2;
-    second += b[i] ** 2;
-  }
-  return product / Math.sqrt(first * second);
 }

@@ -1,5 +1,6 @@
 /** @file An engine whose programs are timed and counted, so that the real path (Predictor, Session) can be run and its model time read. */
 import type { Engine } from "../../../src/engine/index.js";
+import { timed } from "../../../src/engine/timed.js";
 import { flopsOf } from "../../../src/graph/flops.js";
 
 export interface TimedEngine {
@@ -11,32 +12,21 @@ export interface TimedEngine {
 }
 
 export function timedEngine(inner: Engine): TimedEngine {
-  let seconds = 0;
-  let flops = 0;
+  const clocked = timed(inner);
+  let [taken, flops] = [0, 0];
   const engine: Engine = {
-    ...inner,
-    async compile(graph, options) {
+    ...clocked,
+    compile(graph, options) {
       flops += flopsOf(Object.values(graph.outputs));
-      const program = await inner.compile(graph, options);
-      return {
-        ...program,
-        async run(feeds) {
-          const began = performance.now();
-          try {
-            return await program.run(feeds);
-          } finally {
-            seconds += (performance.now() - began) / 1000;
-          }
-        },
-      };
+      return clocked.compile(graph, options);
     },
   };
   return {
     engine,
     take() {
-      const taken = seconds;
-      seconds = 0;
-      return taken;
+      const since = clocked.modelSeconds() - taken;
+      taken += since;
+      return since;
     },
     flops: () => flops,
   };
