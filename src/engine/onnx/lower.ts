@@ -37,6 +37,9 @@ export interface Lowered extends GraphParts {
 
 /** Initializers smaller than this stay in the model even when there is an external file. */
 const EXTERNAL_FROM = 1024;
+
+/** Constants up to so many bytes are kept once: rows of ones as wide as a transformer are, so that ops on them are one. */
+const POOLED = 16384;
 const INT64 = 7;
 const INT8 = 3;
 
@@ -185,7 +188,7 @@ class Builder implements Int8Builder {
   }
 
   private pool(type: number, bytes: Uint8Array, shape: Shape): string {
-    const key = bytes.length <= 256 ? `${type} [${shape}] ${Buffer.from(bytes).toString("base64")}` : undefined;
+    const key = bytes.length <= POOLED ? `${type} [${shape}] ${Buffer.from(bytes).toString("base64")}` : undefined;
     const known = key === undefined ? undefined : this.pooled.get(key);
     if (known) return known;
     const name = `c${this.count++}`;

@@ -12,6 +12,9 @@ export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
 /** Below this many pixels a weight costs more to bring into blocks than the faster product saves. */
 const FEWEST_PIXELS = 4096;
 
+/** The same for the way back, where plain convolutions need their weights turned over, which takes longer. */
+const FEWEST_PIXELS_BACK = 512;
+
 const roundUp = (count: number, block: number) => Math.ceil(count / block) * block;
 const blockedOp = (
   onnx: Onnx,
@@ -24,14 +27,16 @@ const blockedOp = (
 const FEW = 3;
 
 /** Whether a convolution of x [B, Ci, H, W] to [B, Co, h, w] with a weight that is fed runs in blocks. */
-export function runsInBlocks(onnx: Onnx, [B, from]: Shape, [, to, h, w]: Shape, groups = 1): boolean {
-  const { block } = onnx;
-  return block > 0 && groups === 1 && (from % 4 === 0 || from <= FEW) && to >= block / 2 && B * h * w >= FEWEST_PIXELS;
-}
+export const runsInBlocks = (onnx: Onnx, from: Shape, to: Shape, groups = 1): boolean =>
+  groups === 1 && fitsBlocks(onnx, from, to, FEWEST_PIXELS);
 
 /** Whether the gradient of a map of `from` channels runs in blocks to one of `to`. */
 export const gradRunsInBlocks = (onnx: Onnx, from: Shape, to: Shape): boolean =>
-  from[1] > FEW && runsInBlocks(onnx, from, to);
+  from[1] > FEW && fitsBlocks(onnx, from, to, FEWEST_PIXELS_BACK);
+
+function fitsBlocks({ block }: Onnx, [B, from]: Shape, [, to, h, w]: Shape, fewest: number): boolean {
+  return block > 0 && (from % 4 === 0 || from <= FEW) && to >= block / 2 && B * h * w >= fewest;
+}
 
 /** x [B, Ci, H, W] with filters of `filtersOf` to ys [B, Co, h, w], added to `plus` where there is one. */
 export function blockedConv(
@@ -55,49 +60,50 @@ export function filtersOf(onnx: Onnx, w: string, [Co, Ci, kh, kw]: Shape): strin
   const { block } = onnx;
   const [to, from] = [roundUp(Co, block), Ci <= FEW ? Ci : roundUp(Ci, block)];
   const whole = filled(onnx, w, [to - Co, from - Ci]);
-  const outer = [to / block, block];
-  const [split, perm] =
-    Ci <= FEW
-      ? [
-          [...outer, from, kh, kw],
-          [0, 2, 3, 4, 1],
-        ]
-      : [
-          [...outer, from / block, block, kh, kw],
-          [0, 2, 4, 5, 3, 1],
-        ];
-  return reordered(onnx, whole, split, perm, [to, from, kh, kw]);
+  const rows = inBlocks(onnx, whole, [1, to, from * kh, kw]);
+  if (Ci <= FEW) return onnx.op("Reshape", [rows, onnx.ints([to, from, kh, kw])]);
+  const filters = transposed(onnx, rows, [to / block, from / block, block, kh * kw, block], [0, 1, 3, 2, 4]);
+  return onnx.op("Reshape", [filters, onnx.ints([to, from, kh, kw])]);
 }
 
 /** A weight [Co, Ci, kh, kw] as the filters, in blocks, that take the gradient of its output to its input: turned over, Co to Ci. */
 export function backwardFiltersOf(onnx: Onnx, w: string, [Co, Ci, kh, kw]: Shape): string {
   const { block } = onnx;
   const [from, to] = [roundUp(Co, block), roundUp(Ci, block)];
-  const whole = reversed(onnx, filled(onnx, w, [from - Co, to - Ci]));
-  const split = [from / block, block, to / block, block, kh, kw];
-  return reordered(onnx, whole, split, [2, 0, 4, 5, 1, 3], [to, from, kh, kw]);
+  const whole = filled(onnx, w, [from - Co, to - Ci]);
+  const rows = inBlocks(onnx, whole, [from, to, kh, kw]);
+  const parts = transposed(onnx, rows, [from / block, block, to / block, kh * kw, block], [2, 0, 3, 1, 4]);
+  return onnx.op("Reshape", [
+    reversed(onnx, parts, [(to / block) * (from / block), kh * kw, block * block]),
+    onnx.ints([to, from, kh, kw]),
+  ]);
 }
 
 function filled(onnx: Onnx, w: string, [to, from]: readonly number[]): string {
   return to || from ? onnx.op("Pad", [w, onnx.ints([0, 0, 0, 0, to, from, 0, 0])]) : w;
 }
 
-/** Both kernel axes of a weight turned over. */
-export function reversed(onnx: Onnx, w: string): string {
-  const most = -(2 ** 31);
-  return onnx.op("Slice", [w, onnx.ints([-1, -1]), onnx.ints([most, most]), onnx.ints([2, 3]), onnx.ints([-1, -1])]);
+/** A value seen as a map of this shape, in blocks: much faster than a transpose that says the same. */
+const inBlocks = (onnx: Onnx, value: string, shape: Shape) =>
+  blockedOp(onnx, "ReorderInput", [onnx.op("Reshape", [value, onnx.ints(shape)])]);
+
+/** A value seen as [N, taps, M], its taps (the positions of a kernel) in reverse; fast where M is long. */
+export function reversed(onnx: Onnx, value: string, shape: readonly [number, number, number]): string {
+  const taps = onnx.op("Reshape", [value, onnx.ints(shape)]);
+  if (shape[1] === 1) return taps;
+  return onnx.op("Slice", [taps, onnx.ints([-1]), onnx.ints([-(2 ** 31)]), onnx.ints([1]), onnx.ints([-1])]);
 }
 
-function reordered(onnx: Onnx, w: string, split: readonly number[], perm: readonly number[], shape: Shape): string {
-  const parts = onnx.op("Transpose", [onnx.op("Reshape", [w, onnx.ints(split)])], { perm });
-  return onnx.op("Reshape", [parts, onnx.ints(shape)]);
+function transposed(onnx: Onnx, w: string, split: readonly number[], perm: readonly number[]): string {
+  return onnx.op("Transpose", [onnx.op("Reshape", [w, onnx.ints(split)])], { perm });
 }
 
-/** A map [B, C, H, W] as [B, H, W, C]. */
-export function channelsLast(onnx: Onnx, x: string, [, channels]: Shape): string {
+/** A map [B, C, H, W] as [B, H, W, C]: through blocks where it is in them or large, which is faster than a transpose. */
+export function channelsLast(onnx: Onnx, x: string, [B, channels, H, W]: Shape): string {
   const last = channelsLastOf(onnx, x);
   if (last !== undefined) return last;
-  if (!onnx.isBlocked(x)) return onnx.op("Transpose", [x], { perm: [0, 2, 3, 1] });
+  const pays = onnx.block > 0 && channels % 4 === 0 && B * H * W >= FEWEST_PIXELS;
+  if (!pays && !onnx.isBlocked(x)) return onnx.op("Transpose", [x], { perm: [0, 2, 3, 1] });
   return blockedOp(onnx, "ReorderOutput", [onnx.toBlocked(x)], { channels, channels_last: 1 });
 }
 

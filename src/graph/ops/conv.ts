@@ -74,8 +74,10 @@ function convOnnx(onnx: Onnx, [x, w]: readonly string[], { attrs, inputs, shape 
 }
 
 /** [O, I, kh, kw] -> [I, O, kh, kw] with both kernel axes reversed. */
-export const flipKernel = (onnx: Onnx, w: string): string =>
-  reversed(onnx, onnx.op("Transpose", [w], { perm: [1, 0, 2, 3] }));
+export function flipKernel(onnx: Onnx, w: string, [O, I, kh, kw]: Shape): string {
+  const turned = reversed(onnx, w, [O * I, kh * kw, 1]);
+  return onnx.op("Transpose", [onnx.op("Reshape", [turned, onnx.ints([O, I, kh, kw])])], { perm: [1, 0, 2, 3] });
+}
 
 function inputGradOnnx(onnx: Onnx, [dy, w]: readonly string[], node: Tensor<"conv2dInputGrad">): string {
   const { stride, dilation, padding, groups } = node.attrs;
@@ -99,7 +101,7 @@ function unitStrideInputGrad(
   padding: ConvAttrs["padding"],
 ): string {
   if (onnx.isConstant(weight) || !gradRunsInBlocks(onnx, upper.shape, shape)) {
-    return onnx.op("Conv", [dy, flipKernel(onnx, w)], { pads: padding, dilations: dilation });
+    return onnx.op("Conv", [dy, flipKernel(onnx, w, weight.shape)], { pads: padding, dilations: dilation });
   }
   const attrs = { stride: [1, 1], dilation, padding } as const;
   const filters = backwardFiltersOf(onnx, w, weight.shape);

@@ -212,9 +212,9 @@ function split(g: GraphOps, a: Tensor, b: Tensor, dy: Tensor): [Tensor, Tensor] 
   return [share(a, b), share(b, a)];
 }
 
-/** 1 where x > 0, 0 elsewhere: to multiply by it is four times faster than Where. */
+/** 1 where x > 0, 0 elsewhere, in one pass; only below 3e-39, where float32 has no full precision any more, it is between. */
 const positive = (onnx: Onnx, x: string) =>
-  onnx.op("Cast", [onnx.op("Greater", [x, onnx.floats([0], [])])], { to: onnxType.float32 });
+  onnx.op("HardSigmoid", [x], { alpha: { float: 3.4e38 }, beta: { float: 0 } });
 
 function geluGradOnnx(onnx: Onnx, [x, dy]: readonly string[]): string {
   const number = (value: number) => onnx.floats([value], []);

@@ -86,15 +86,18 @@ function inputGradOnnx(onnx: Onnx, [dy, w]: readonly string[], node: Tensor<"ups
   const [upper, weight] = inputs;
   const phase = [low[0], upper.shape[1], low[2], low[3]];
   const filters = phaseFilters(onnx, w, weight.shape);
+  const quarter = [weight.shape[0], weight.shape[1], 2, 2];
   const parts = phasesOf(onnx, dy, phase);
   const turned = (i: number) => paddingOf(PHASES[3 - i]); // what the phase read, from the other side
   if (!isBlocked(onnx, phase, low, phase, weight)) {
-    const sums = parts.map((part, i) => onnx.op("Conv", [part, flipKernel(onnx, filters[i])], { pads: turned(i) }));
+    const sums = parts.map((part, i) =>
+      onnx.op("Conv", [part, flipKernel(onnx, filters[i], quarter)], { pads: turned(i) }),
+    );
     return onnx.op("Sum", sums);
   }
   let sum: string | undefined;
   for (const [i, part] of parts.entries()) {
-    const blocks = backwardFiltersOf(onnx, filters[i], [weight.shape[0], weight.shape[1], 2, 2]);
+    const blocks = backwardFiltersOf(onnx, filters[i], quarter);
     const attrs = { ...UNIT, padding: turned(i) };
     sum = blockedConv(onnx, part, blocks, phase, low, attrs, [2, 2], sum);
   }
