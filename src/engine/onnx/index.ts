@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
 import { errorLine, SegError } from "../../errors.js";
 import { writeScratchFile } from "../../files.js";
-import type { DType, TensorData } from "../../graph/tensor.js";
+import { ancestors } from "../../graph/grad.js";
+import type { DType, Tensor as GraphTensor, TensorData } from "../../graph/tensor.js";
 import type { CompileOptions, Engine, EngineOptions, Graph, Program } from "../engine.js";
 import { blockOf } from "./block.js";
 import { type Lowered, type LowerOptions, lower } from "./lower.js";
@@ -84,13 +85,20 @@ async function compile(
   graph: Graph,
   settings: LowerOptions,
 ): Promise<Program> {
-  let bytes = 0;
-  for (const { data } of settings.constants?.values() ?? []) bytes += data.byteLength;
-  if (bytes < THROUGH_FILE) {
+  if (frozenBytes(graph, settings.constants) < THROUGH_FILE) {
     const lowered = lower(graph, settings);
     return program(ort, await ort.InferenceSession.create(modelProto(lowered, "sam-seg").finish(), options), lowered);
   }
   return compileThroughFile(ort, options, graph, settings);
+}
+
+/** Bytes of the constants a graph reads. */
+function frozenBytes({ outputs }: Graph, constants: LowerOptions["constants"] = new Map()): number {
+  let bytes = 0;
+  for (const tensor of ancestors(Object.values(outputs)))
+    if (tensor.op === "param")
+      bytes += constants.get((tensor as GraphTensor<"param">).attrs.name)?.data.byteLength ?? 0;
+  return bytes;
 }
 
 /** Model and weights as files in a temporary folder, removed once the session has read them. */

@@ -5,15 +5,15 @@
 import type { OpName } from "../../graph/attrs.js";
 import { ancestors } from "../../graph/grad.js";
 import { ruleOf } from "../../graph/node.js";
-import { simplify } from "../../graph/passes/index.js";
 import { BLOCKED_DOMAIN, channelsLastOf } from "../../graph/ops/blocked.js";
 import { onnxType } from "../../graph/ops/common.js";
+import { simplify } from "../../graph/passes/index.js";
 import type { OnnxAttribute, OnnxNode } from "../../graph/rule.js";
 import type { DType, Shape, Tensor, TensorData } from "../../graph/tensor.js";
 import type { Graph } from "../engine.js";
 import { type External, type GraphParts, type Message, nodeProto, tensorProto, valueInfo } from "./proto.js";
-import type { EmittedNode } from "./shapes.js";
 import { type Int8Builder, type Int8Options, Int8Products } from "./quantize-product.js";
+import type { EmittedNode } from "./shapes.js";
 
 export interface LowerOptions {
   readonly constants?: ReadonlyMap<string, TensorData>;

@@ -5,7 +5,7 @@
 import { ruleOf } from "../../graph/node.js";
 import type { Onnx } from "../../graph/rule.js";
 import type { Shape, Tensor, TensorData } from "../../graph/tensor.js";
-import { frozenMatrix, isFixed, type Int8Matrix, quantizeMatrix, smoothingOf } from "./quantize.js";
+import { frozenMatrix, type Int8Matrix, isFixed, quantizeMatrix, smoothingOf } from "./quantize.js";
 
 /** How an engine quantises. */
 export interface Int8Options {
