@@ -146,6 +146,8 @@ export interface OpAttrs {
   crossEntropyGrad: None;
   /** (q, k, v) without bias; attrs.heads heads. */
   attention: { readonly heads: number; readonly scale: number };
+  /** (q, k, v, rows [B, N, heads, height], columns [B, N, heads, width]): softmax(scale q k^T + rows + columns) v over a grid of keys. */
+  gridAttention: RelPosAttrs;
   // control of the schedule
   /** (x, ...after): x, bit for bit, but not before all of `after` exist. */
   barrier: None;

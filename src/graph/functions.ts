@@ -218,9 +218,11 @@ export const crossEntropyGrad = (logits: Tensor, labels: Tensor, dy: Tensor) =>
 /** softmax(scale q k^T) v over heads packed in the last axis. q, k, v: [B, N, C]. */
 export const attention = (q: Tensor, k: Tensor, v: Tensor, attrs: OpAttrs["attention"]) =>
   node("attention", [q, k, v], attrs);
+/** The same over the tokens of a grid, row by row, with a bias a query for rows [B, N, heads, height] and columns [B, N, heads, width] of keys. */
+export const gridAttention = (q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor, attrs: RelPosAttrs) =>
+  node("gridAttention", [q, k, v, rows, columns], attrs);
 /**
- * SAM's attention with decomposed relative positions: logits scale q k^T + q relH + q relW, the bias from the unscaled q. The bias is
- * folded into longer q and k (k gets one-hot row and column codes), so that the fused attention op serves. Tables: [2 height - 1,
+ * SAM's attention with decomposed relative positions: logits scale q k^T + q relH + q relW, the bias from the unscaled q. Tables: [2 height - 1,
  * headDim] and [2 width - 1, headDim]. Source: segment_anything/modeling/image_encoder.py, add_decomposed_rel_pos.
  */
 export function relPosAttention(
@@ -231,18 +233,13 @@ export function relPosAttention(
   relW: Tensor,
   attrs: RelPosAttrs,
 ): Tensor {
-  const { heads, height, width, scale } = attrs;
+  const { heads, height, width } = attrs;
   const [B, N, C] = q.shape;
   const D = C / heads;
-  const unscaled = (table: Tensor, extent: number) => tableByOffset(mul(table, 1 / scale), extent); // all logits are scaled below
-  const rows = matmul(reshape(q, [B, height, width * heads, D]), unscaled(relH, height)); // [B, H, W heads, H]
-  const columns = matmul(reshape(q, [B * height, width, heads, D]), unscaled(relW, width)); // [BH, W, heads, W]
+  const rows = matmul(reshape(q, [B, height, width * heads, D]), tableByOffset(relH, height)); // [B, H, W heads, H]
+  const columns = matmul(reshape(q, [B * height, width, heads, D]), tableByOffset(relW, width)); // [BH, W, heads, W]
   const perToken = (x: Tensor, extent: number) => reshape(x, [B, N, heads, extent]);
-  const longQ = concat([perToken(q, D), perToken(rows, height), perToken(columns, width)], 3);
-  const codes = broadcastTo(constant(positionCodes(height, width)), [B, N, heads, height + width]);
-  const longK = concat([perToken(k, D), codes], 3);
-  const packed = [B, N, heads * (D + height + width)];
-  return attention(reshape(longQ, packed), reshape(longK, packed), v, { heads, scale });
+  return gridAttention(q, k, v, perToken(rows, height), perToken(columns, width), attrs);
 }
 
 /** Rows of the table for every (query, key) offset, transposed for a product: [S, D, S]. */
@@ -253,17 +250,6 @@ function tableByOffset(table: Tensor, extent: number): Tensor {
   );
   const picked = gather(table, constant({ data: offsets, shape: [extent, extent] }), 0); // [query, key, D]
   return transpose(picked, [0, 2, 1]);
-}
-
-/** One-hot row and column of every token: [1, H W, 1, H + W]. */
-function positionCodes(height: number, width: number): TensorData {
-  const extent = height + width;
-  const data = new Float32Array(height * width * extent);
-  for (let i = 0; i < height * width; i++) {
-    data[i * extent + Math.floor(i / width)] = 1;
-    data[i * extent + height + (i % width)] = 1;
-  }
-  return { data, shape: [1, height * width, 1, extent] };
 }
 
 // ---- schedule

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createEngine } from "../../src/engine/index.js";
-import { ancestors, grad, recompute } from "../../src/graph/grad.js";
 import * as g from "../../src/graph/functions.js";
+import { ancestors, grad, recompute } from "../../src/graph/grad.js";
 import { simplify } from "../../src/graph/passes/index.js";
 import type { Tensor } from "../../src/graph/tensor.js";
 import { defineModel } from "../../src/model.js";

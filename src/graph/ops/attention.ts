@@ -2,7 +2,9 @@
  * @file Multi-head attention over packed heads: softmax(scale q k^T) v. On ONNX Runtime it is the fused MultiHeadAttention op, which
  * never holds all the logits; the gradient goes head by head for the same reason. v may have another head size than q and k.
  */
-import type { GraphOps, OpRules } from "../rule.js";
+
+import type { OpAttrs } from "../attrs.js";
+import type { GraphOps, Onnx, OpRules, Tf } from "../rule.js";
 import type { Shape, Tensor } from "../tensor.js";
 import type { TfOps, TfTensor } from "../tf.js";
 import { shapeError } from "./common.js";
@@ -12,43 +14,53 @@ const WHOLE_LOGITS = 1 << 24;
 /** and of a head so many at a time: 16 MiB. */
 const STRIP_LOGITS = 1 << 22;
 
+type Attrs = OpAttrs["attention"];
+
 export const attentionRules = {
   attention: {
-    shape: ([q, k, v], { heads }) => {
-      const bad =
-        q.shape.at(-1) !== k.shape.at(-1) ||
-        k.shape[1] !== v.shape[1] ||
-        [q, k, v].some((x) => x.shape.length !== 3 || x.shape[2] % heads);
-      if (bad)
-        throw shapeError("attention", `q [${q.shape}], k [${k.shape}] and v [${v.shape}] do not fit ${heads} heads`);
-      return { shape: [q.shape[0], q.shape[1], v.shape[2]], dtype: "float32" };
-    },
-    grad: (node, dy, g) => attentionGrad(g, node, dy),
-    onnx: (onnx, [q, k, v], { attrs }) =>
-      onnx.op(
-        "MultiHeadAttention",
-        [q, k, v],
-        { num_heads: attrs.heads, scale: { float: attrs.scale } },
-        "com.microsoft",
-      ),
-    tfjs: ({ tf }, [q, k, v], { attrs, inputs, shape }) => {
-      const { heads, scale } = attrs;
-      const logits = tf.mul(
-        tf.matMul(tfHeads(tf, q, inputs[0].shape, heads), tfHeads(tf, k, inputs[1].shape, heads), false, true),
-        tf.scalar(scale),
-      );
-      const exp = tf.exp(tf.sub(logits, tf.max(logits, [-1], true)));
-      const weights = tf.div(exp, tf.sum(exp, [-1], true));
-      const out = tf.matMul(weights, tfHeads(tf, v, inputs[2].shape, heads)); // [B heads, N, D]
-      const [B, N, C] = shape;
-      return tf.reshape(tf.transpose(tf.reshape(out, [B, heads, N, C / heads]), [0, 2, 1, 3]), [...shape]);
-    },
+    shape: (inputs, { heads }) => attentionShape(inputs, heads),
+    grad: (node, dy, g) => attentionGrad(g, node.inputs, node, dy, node.attrs),
+    onnx: (onnx, inputs, { attrs }) => fusedAttention(onnx, inputs, attrs),
+    tfjs: (t, values, { attrs, inputs, shape }) => tfAttention(t, values, inputs, shape, attrs),
     flops: ({ inputs: [q, k, v] }) => 2 * q.shape[0] * q.shape[1] * k.shape[1] * (q.shape[2] + v.shape[2]),
   },
 } satisfies Pick<OpRules, "attention">;
 
+/** Shape of the result of q [B, N, C], k [B, M, C] and v [B, M, C']; throws SegError where they do not fit. */
+export function attentionShape([q, k, v]: readonly Tensor[], heads: number) {
+  const bad =
+    q.shape.at(-1) !== k.shape.at(-1) ||
+    k.shape[1] !== v.shape[1] ||
+    [q, k, v].some((x) => x.shape.length !== 3 || x.shape[2] % heads);
+  if (bad) throw shapeError("attention", `q [${q.shape}], k [${k.shape}] and v [${v.shape}] do not fit ${heads} heads`);
+  return { shape: [q.shape[0], q.shape[1], v.shape[2]], dtype: "float32" } as const;
+}
+
+/** ONNX Runtime's op that never holds all logits. */
+export const fusedAttention = (onnx: Onnx, inputs: readonly string[], { heads, scale }: Attrs): string =>
+  onnx.op("MultiHeadAttention", inputs, { num_heads: heads, scale: { float: scale } }, "com.microsoft");
+
+/** In tfjs; `bias`, [B heads, N, M], is added to the scaled logits. */
+export function tfAttention(
+  { tf }: Tf,
+  [q, k, v]: readonly TfTensor[],
+  inputs: readonly Tensor[],
+  shape: Shape,
+  { heads, scale }: Attrs,
+  bias?: TfTensor,
+): TfTensor {
+  const [queries, keys, values] = [q, k, v].map((x, i) => tfHeads(tf, x, inputs[i].shape, heads));
+  const product = tf.mul(tf.matMul(queries, keys, false, true), tf.scalar(scale));
+  const logits = bias ? tf.add(product, bias) : product;
+  const exp = tf.exp(tf.sub(logits, tf.max(logits, [-1], true)));
+  const weights = tf.div(exp, tf.sum(exp, [-1], true));
+  const out = tf.matMul(weights, values); // [B heads, N, D]
+  const [B, N, C] = shape;
+  return tf.reshape(tf.transpose(tf.reshape(out, [B, heads, N, C / heads]), [0, 2, 1, 3]), [...shape]);
+}
+
 /** [B, N, heads D] -> [B heads, N, D] */
-function tfHeads(tf: TfOps, x: TfTensor, [B, N, C]: Shape, heads: number): TfTensor {
+export function tfHeads(tf: TfOps, x: TfTensor, [B, N, C]: Shape, heads: number): TfTensor {
   return tf.reshape(tf.transpose(tf.reshape(x, [B, N, heads, C / heads]), [0, 2, 1, 3]), [B * heads, N, C / heads]);
 }
 
@@ -56,11 +68,15 @@ function tfHeads(tf: TfOps, x: TfTensor, [B, N, C]: Shape, heads: number): TfTen
  * Pieces of the gradient, one after the other: all at once where the logits are few, else strips of queries of one head. Barriers keep the engine
  * from computing the next piece before the last is done, which would hold the logits of all.
  */
-function attentionGrad(g: GraphOps, node: Tensor<"attention">, dy: Tensor): Tensor[] {
-  const { heads, scale } = node.attrs;
-  const [q, k, v] = node.inputs;
+export function attentionGrad(
+  g: GraphOps,
+  [q, k, v]: readonly Tensor[],
+  y: Tensor,
+  dy: Tensor,
+  { heads, scale }: Attrs,
+): Tensor[] {
   const split = (x: Tensor) => g.transpose(g.reshape(x, [x.shape[0], x.shape[1], heads, -1]), [0, 2, 1, 3]); // [B, heads, N, D]
-  const whole = [g.mul(split(q), scale), split(k), split(v), split(dy), split(node)] as const;
+  const whole = [g.mul(split(q), scale), split(k), split(v), split(dy), split(y)] as const;
   const [B, , N] = whole[0].shape;
   const isWhole = heads * N * k.shape[1] <= WHOLE_LOGITS;
   const rows = isWhole ? N : Math.max(1, Math.floor(STRIP_LOGITS / (B * k.shape[1])));

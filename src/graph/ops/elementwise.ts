@@ -4,8 +4,8 @@ import type { GraphOps, Onnx, OpRule, OpRules } from "../rule.js";
 import type { DType, Tensor } from "../tensor.js";
 import type { TfOps, TfTensor } from "../tf.js";
 import { elementwise, reluOnnx } from "./blocked.js";
-import { int8Biased } from "./matmul.js";
 import { broadcastShapes, noGrad, onnxType, perElement, sameAsFirst, tfType, unbroadcast } from "./common.js";
+import { int8Biased } from "./matmul.js";
 
 type Plain = { [K in OpName]: OpAttrs[K] extends Record<string, never> ? K : never }[OpName];
 type TfUnary = { [K in keyof TfOps]: TfOps[K] extends (x: TfTensor) => TfTensor ? K : never }[keyof TfOps];

@@ -4,6 +4,7 @@ import { attentionRules } from "./attention.js";
 import { batchNormRules } from "./batch-norm.js";
 import { convRules } from "./conv.js";
 import { elementwiseRules } from "./elementwise.js";
+import { gridAttentionRules } from "./grid-attention.js";
 import { groupNormRules } from "./group-norm.js";
 import { layerNormRules } from "./layer-norm.js";
 import { leavesRules } from "./leaves.js";
@@ -32,6 +33,7 @@ export const rules: OpRules = {
   ...layerNormRules,
   ...softmaxRules,
   ...attentionRules,
+  ...gridAttentionRules,
   ...sortRules,
   ...scheduleRules,
 };
