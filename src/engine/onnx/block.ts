@@ -1,9 +1,8 @@
 /** @file How many channels a block of the runtime's convolution layout has on this machine: the runtime is asked, by a map whose order tells. */
 import { BLOCKED_DOMAIN } from "../../graph/ops/blocked.js";
 import { onnxType } from "../../graph/ops/common.js";
-import { modelProto, nodeProto, valueInfo } from "./proto.js";
-
-type Ort = typeof import("onnxruntime-common");
+import { type Ort, probe } from "./probe.js";
+import { nodeProto } from "./proto.js";
 
 /** Channels a block: 16 with AVX-512, 8 with AVX; 0 where the runtime has no such layout. Cached for the process. */
 export function blockOf(ort: Ort): Promise<number> {
@@ -18,22 +17,13 @@ const PIXELS = 2;
 
 async function ask(ort: Ort): Promise<number> {
   const shape = [1, CHANNELS, 1, PIXELS];
-  const model = modelProto(
-    {
-      nodes: [nodeProto("ReorderInput", ["x"], ["y"], {}, BLOCKED_DOMAIN)],
-      initializers: [],
-      inputs: [valueInfo("x", onnxType.float32, shape)],
-      outputs: [valueInfo("y", onnxType.float32, shape)],
-    },
-    "sam-seg",
-  );
-  const options = { executionProviders: ["cpu"], logSeverityLevel: 4, intraOpNumThreads: 1 } as const;
-  const session = await ort.InferenceSession.create(model.finish(), options).catch(() => undefined);
-  if (!session) return 0; // a build or a processor without the layout
   const numbers = Float32Array.from({ length: CHANNELS * PIXELS }, (_, i) => i);
-  const { y } = await session.run({ x: new ort.Tensor("float32", numbers, shape) });
-  await session.release();
-  return blockIn(y.data as Float32Array);
+  const order = await probe(ort, {
+    node: nodeProto("ReorderInput", ["x"], ["y"], {}, BLOCKED_DOMAIN),
+    result: { type: onnxType.float32, shape },
+    feeds: { x: { type: onnxType.float32, value: new ort.Tensor("float32", numbers, shape) } },
+  });
+  return order ? blockIn(order as Float32Array) : 0; // a build or a processor without the layout
 }
 
 /** Length of the run of first pixels: element c * PIXELS of the input at place c. */

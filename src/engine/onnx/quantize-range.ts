@@ -3,9 +3,8 @@
  * which saturates at 32767: then weights of 7 bits are used. The runtime is asked, by a product that saturates.
  */
 import { onnxType } from "../../graph/ops/common.js";
-import { modelProto, nodeProto, valueInfo } from "./proto.js";
-
-type Ort = typeof import("onnxruntime-common");
+import { type Ort, probe } from "./probe.js";
+import { nodeProto } from "./proto.js";
 
 /** Largest absolute weight where sums are exact. */
 export const WHOLE_RANGE = 127;
@@ -26,21 +25,14 @@ const INT8 = 3;
 /** 255 times 127, 64 times over: 2072640 where nothing saturates. */
 async function ask(ort: Ort): Promise<number> {
   const shape = [SIDE, SIDE];
-  const model = modelProto(
-    {
-      nodes: [nodeProto("MatMulInteger", ["a", "b"], ["y"], {}, "")],
-      initializers: [],
-      inputs: [valueInfo("a", onnxType.uint8, shape), valueInfo("b", INT8, shape)],
-      outputs: [valueInfo("y", onnxType.int32, shape)],
-    },
-    "sam-seg",
-  );
-  const options = { executionProviders: ["cpu"], logSeverityLevel: 4, intraOpNumThreads: 1 } as const;
-  const session = await ort.InferenceSession.create(model.finish(), options);
   const a = new ort.Tensor("uint8", new Uint8Array(SIDE * SIDE).fill(255), shape);
   const b = new ort.Tensor("int8", new Int8Array(SIDE * SIDE).fill(WHOLE_RANGE), shape);
-  const { y } = await session.run({ a, b });
-  await session.release();
-  const isExact = (y.data as Int32Array).every((sum) => sum === SIDE * 255 * WHOLE_RANGE);
+  const sums = await probe(ort, {
+    node: nodeProto("MatMulInteger", ["a", "b"], ["y"], {}, ""),
+    result: { type: onnxType.int32, shape },
+    feeds: { a: { type: onnxType.uint8, value: a }, b: { type: INT8, value: b } },
+  });
+  if (!sums) throw new Error("internal: the runtime has no product of int8 matrices");
+  const isExact = (sums as Int32Array).every((sum) => sum === SIDE * 255 * WHOLE_RANGE);
   return isExact ? WHOLE_RANGE : REDUCED_RANGE;
 }

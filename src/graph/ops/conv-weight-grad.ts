@@ -7,7 +7,8 @@
 import type { ConvAttrs } from "../attrs.js";
 import type { Onnx } from "../rule.js";
 import type { Shape } from "../tensor.js";
-import { channelsFirst, channelsLast, channelsLastOf, reversed } from "./blocked.js";
+import { channelsFirst, channelsLast, channelsLastOf } from "./blocked.js";
+import { reversed } from "./blocked-conv.js";
 
 /** Shapes of x, dy and the weight, and what the convolution was. */
 interface Parts {
@@ -159,11 +160,10 @@ function productOverBatch(
 
 function pointwise(onnx: Onnx, x: string, dy: string, { xs, ys, shape, attrs }: Parts): string {
   const [B, Co, h, w] = ys;
-  const last = channelsLastOf(onnx, x);
-  const isWhole =
-    last !== undefined && String(xs.slice(2)) === String(ys.slice(2)) && attrs.stride[0] * attrs.stride[1] === 1;
-  const seen = isWhole ? last : seenBy(onnx, padded(onnx, x, attrs), 0, 0, xs, ys, attrs);
-  return onnx.op("Reshape", [productOverBatch(onnx, dy, seen, [B, Co, xs[1], h * w], !isWhole), onnx.ints(shape)]);
+  const seen = seenBy(onnx, padded(onnx, x, attrs), 0, 0, xs, ys, attrs);
+  const last = seen === x ? channelsLastOf(onnx, x) : undefined;
+  const product = productOverBatch(onnx, dy, last ?? seen, [B, Co, xs[1], h * w], last === undefined);
+  return onnx.op("Reshape", [product, onnx.ints(shape)]);
 }
 
 function padded(onnx: Onnx, x: string, { padding: [top, left, bottom, right] }: ConvAttrs): string {

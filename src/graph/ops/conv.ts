@@ -3,7 +3,7 @@ import type { ConvAttrs } from "../attrs.js";
 import type { Onnx, OpRules } from "../rule.js";
 import { type Shape, sizeOf, type Tensor } from "../tensor.js";
 import type { TfOps, TfTensor } from "../tf.js";
-import { backwardFiltersOf, blockedConv, filtersOf, gradRunsInBlocks, reversed, runsInBlocks } from "./blocked.js";
+import { backwardFiltersOf, blockedConv, filtersOf, gradRunsInBlocks, reversed, runsInBlocks } from "./blocked-conv.js";
 import { shapeError } from "./common.js";
 import { weightGradOnnx } from "./conv-weight-grad.js";
 

@@ -6,7 +6,7 @@ import type { ConvAttrs } from "../attrs.js";
 import type { Onnx, OpRules } from "../rule.js";
 import type { Shape, Tensor } from "../tensor.js";
 import type { TfOps, TfTensor } from "../tf.js";
-import { backwardFiltersOf, blockedConv, filtersOf, joinPhases, runsInBlocks, splitPhases } from "./blocked.js";
+import { backwardFiltersOf, blockedConv, filtersOf, joinPhases, runsInBlocks, splitPhases } from "./blocked-conv.js";
 import { shapeError } from "./common.js";
 import { convRules, flipKernel } from "./conv.js";
 import { weightGradOnnx } from "./conv-weight-grad.js";
