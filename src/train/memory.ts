@@ -47,9 +47,8 @@ export async function predictRunMemory(plan: RunPlan, engine: Engine): Promise<R
   const loss = parseLoss(plan.config.loss, plan.config.lossOptions);
   const session = await createSession({ engine: steps, plan, loss, weights, ...sides });
   const fixed = BASE_BYTES + bytesOfState(state) + bytesOfState(session.optimizer);
-  const renewed = bytesOfState(weights.trained) + bytesOfState(session.optimizer); // a step makes all values anew
   const last = steps.programs[0].results; // gradients of the step before, until they are collected
-  const own = fixed + heldBy(steps.programs) + renewed + last + BATCHES * batchBytes(steps, weights);
+  const own = fixed + heldBy(steps.programs) + last + BATCHES * batchBytes(steps, weights);
   await compileOthers(plan, others, weights);
   const [validation, encoder] = others.programs;
   const embedding = encoder ? fixed + encoder.feeds + heldBy([encoder]) : 0;

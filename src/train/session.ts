@@ -10,7 +10,7 @@ import { generator } from "../random.js";
 import type { Dropout } from "../scope.js";
 import type { StateDict } from "../weights/state.js";
 import type { RunPlan } from "./plan.js";
-import { accumulate, compileGradients } from "./step.js";
+import { accumulate, compileGradients, normOf } from "./step.js";
 import { compileUpdater, type Updater } from "./update.js";
 import type { RunWeights } from "./weights.js";
 
@@ -65,8 +65,7 @@ export async function createSession(options: SessionOptions): Promise<Session> {
   const optimizer: Optimizer = optimizers[plan.config.optimizer];
   const { traced, dropouts } = traceLoss(options);
   const gradients = await compileGradients(engine, traced, weights.frozen);
-  const shapes = new Map([...weights.trained].map(([name, { shape }]) => [name, shape]));
-  const updater = await compileUpdater(engine, { shapes, optimizer, ema: plan.config.ema });
+  const updater = compileUpdater({ optimizer, ema: plan.config.ema });
   const state = options.optimizer ?? freshOptimizer(weights.trained, optimizer, plan.config.ema > 0);
   const runner = new Runner(options, optimizer, dropouts, gradients, updater, state);
   return {
@@ -74,10 +73,7 @@ export async function createSession(options: SessionOptions): Promise<Session> {
     optimizer: state,
     step: (inputs, rate) => runner.step(inputs, rate),
     current: () => runner.current(),
-    dispose: async () => {
-      await gradients.dispose();
-      await updater.dispose();
-    },
+    dispose: () => gradients.dispose(),
   };
 }
 
@@ -123,12 +119,12 @@ class Runner {
     const buffers: StateDict = new Map(weights.buffers);
     const sums = await this.gradientsOf(inputs, rate.step, buffers);
     const loss = sums.loss.data[0] / inputs.length;
-    const norm = (await this.updater.norm(sums)) / inputs.length;
+    const norm = normOf(sums) / inputs.length;
     const isSound = [loss, norm].every(Number.isFinite) && areFinite(buffers);
     const factor = (plan.config.clip > 0 ? clipFactor(norm, plan.config.clip) : 1) / inputs.length;
     const scalars = this.optimizer.values({ ...rate, weightDecay: plan.config.weightDecay });
     const values = { gradients: sums, trained: weights.trained, state: this.state, factor, scalars };
-    const finite = isSound && (await this.updater.apply(values));
+    const finite = isSound && this.updater(values);
     if (finite) for (const [name, value] of buffers) weights.buffers.set(name, value);
     return { loss, norm, finite };
   }

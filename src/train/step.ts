@@ -41,3 +41,25 @@ export function accumulate(
   }
   return total;
 }
+
+/** L2 norm of all gradients, summed in double precision. */
+export function normOf(outputs: Readonly<Record<string, TensorData>>): number {
+  let sum = 0;
+  for (const [name, { data }] of Object.entries(outputs))
+    if (name.startsWith("grad/")) sum += sumOfSquares(data as Float32Array);
+  return Math.sqrt(sum);
+}
+
+/** In four sums that do not wait for each other. */
+function sumOfSquares(values: Float32Array): number {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const whole = values.length - (values.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    a += values[i] * values[i];
+    b += values[i + 1] * values[i + 1];
+    c += values[i + 2] * values[i + 2];
+    d += values[i + 3] * values[i + 3];
+  }
+  for (let i = whole; i < values.length; i++) a += values[i] * values[i];
+  return a + b + c + d;
+}
