@@ -100,7 +100,7 @@ export function writeFault(path: string, error: unknown): unknown {
 /** Writes text, bytes or chunks of them so that the file is whole or as it was before. Rejects with SegError on a full disk and the like. */
 export function writeFileAtomic(
   path: string,
-  data: string | Uint8Array | readonly Uint8Array[],
+  data: string | Uint8Array | Iterable<Uint8Array>,
   system?: FileSystem,
 ): Promise<void> {
   const chunks = typeof data === "string" ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : data;
@@ -111,7 +111,7 @@ export function writeFileAtomic(
 }
 
 /** Writes chunks into a file that is read at once and removed: nothing is flushed to the disk. Rejects as `writeFileAtomic`. */
-export async function writeScratchFile(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+export async function writeScratchFile(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
   try {
     const handle = await open(path, "w");
     try {

@@ -31,10 +31,18 @@ export interface Onnx {
   ints(values: readonly number[], shape?: Shape): string;
   floats(values: readonly number[] | Float32Array, shape: Shape): string;
   constant(value: TensorData): string;
+  /** A constant of so many numbers that is made when it is written, so that not all of them are held at once. */
+  computed(shape: Shape, length: number, make: () => Float32Array): string;
   input(node: Tensor<"input">): string;
   param(node: Tensor<"param">): string;
   /** Whether the tensor is known when the session is made (a frozen parameter or a constant). */
   isConstant(tensor: Tensor): boolean;
+  /** The values of a tensor that is constant; of a parameter none where only shapes were asked for. */
+  frozen(tensor: Tensor): TensorData;
+  /** The value of a tensor that was lowered before. */
+  valueOf(tensor: Tensor): string;
+  /** Whether one node alone reads the tensor, and it is no output: fused into that node it need not be computed. */
+  isReadOnce(tensor: Tensor): boolean;
   /** Channels a block of the layout of the CPU's own convolutions (see ops/blocked.ts); 0 where it has none. */
   readonly block: number;
   /** An NCHW map in blocked layout. */

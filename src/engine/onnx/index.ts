@@ -9,7 +9,7 @@ import { ancestors } from "../../graph/grad.js";
 import type { DType, Tensor as GraphTensor, TensorData } from "../../graph/tensor.js";
 import type { CompileOptions, Engine, EngineOptions, Graph, Program } from "../engine.js";
 import { blockOf } from "./block.js";
-import { type Lowered, type LowerOptions, lower } from "./lower.js";
+import { type Initializer, type Lowered, type LowerOptions, lower } from "./lower.js";
 import { memoryOf } from "./memory.js";
 import { modelProto } from "./proto.js";
 import { weightRange } from "./quantize-range.js";
@@ -126,17 +126,22 @@ export function modelBesideData(
   settings: LowerOptions,
   location: string,
   metadata: Record<string, string> = {},
-): { readonly lowered: Lowered; readonly model: readonly Uint8Array[]; readonly data: readonly Uint8Array[] } {
-  const data: Uint8Array[] = [];
+): { readonly lowered: Lowered; readonly model: readonly Uint8Array[]; readonly data: Iterable<Uint8Array> } {
+  const outside: Initializer[] = [];
   let offset = 0;
-  const external = (bytes: Uint8Array) => {
-    const place = { location, offset, length: bytes.length };
-    data.push(bytes);
-    offset += bytes.length;
+  const external = (initializer: Initializer) => {
+    const place = { location, offset, length: initializer.length };
+    outside.push(initializer);
+    offset += initializer.length;
     return place;
   };
   const lowered = lower(graph, { ...settings, external });
-  return { lowered, model: modelProto(lowered, "sam-seg", metadata).chunks, data };
+  return { lowered, model: modelProto(lowered, "sam-seg", metadata).chunks, data: bytesOf(outside) };
+}
+
+/** One after the other, so that those made for the file are not held. */
+function* bytesOf(initializers: readonly Initializer[]): Generator<Uint8Array> {
+  for (const { bytes } of initializers) yield bytes();
 }
 
 function program(ort: Ort, session: InferenceSession, lowered: Lowered): Program {

@@ -21,8 +21,8 @@ export interface LowerOptions {
   readonly block?: number;
   /** Products with frozen matrices in int8; left out: float32. */
   readonly int8?: Int8Options;
-  /** Called with the bytes of a large initializer; returns where it was put instead of inside the model. */
-  readonly external?: (bytes: Uint8Array) => External;
+  /** Called with a large initializer; returns where its bytes are put instead of inside the model. */
+  readonly external?: (initializer: Initializer) => External;
 }
 
 export interface Lowered extends GraphParts {
@@ -48,6 +48,7 @@ export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
   const builder = new Builder(options);
   const outputs = simplify(graph.outputs);
   const order = ancestors(Object.values(outputs));
+  for (const read of [...order.flatMap(({ inputs }) => inputs), ...Object.values(outputs)]) builder.read(read);
   for (const tensor of order) builder.lower(tensor);
   for (const [name, tensor] of Object.entries(outputs)) builder.output(name, builder.valueOf(tensor), tensor);
   return builder.finish();
@@ -57,8 +58,11 @@ export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
 export interface Initializer {
   readonly name: string;
   readonly type: number;
-  readonly bytes: Uint8Array;
   readonly shape: Shape;
+  /** Bytes there are. */
+  readonly length: number;
+  /** The bytes; made anew where they are not held anyway. */
+  readonly bytes: () => Uint8Array;
 }
 
 class Builder implements Int8Builder {
@@ -72,6 +76,7 @@ class Builder implements Int8Builder {
   readonly constants: ReadonlyMap<string, TensorData>;
   private readonly int8Products: Int8Products | undefined;
   private readonly values = new Map<Tensor, string>();
+  private readonly readers = new Map<Tensor, number>();
   private readonly origins = new Map<string, EmittedNode>();
   private readonly twins = new Map<string, string>(); // maps in NCHW and in blocked layout
   private readonly outputNames = new Map<string, string>(); // of values that are an output
@@ -83,6 +88,15 @@ class Builder implements Int8Builder {
     this.block = options.block ?? 0;
     this.constants = options.constants ?? new Map();
     this.int8Products = options.int8 && new Int8Products(this, options.int8);
+  }
+
+  /** Counts a reader of the tensor: a node's input, or an output. */
+  read(tensor: Tensor): void {
+    this.readers.set(tensor, (this.readers.get(tensor) ?? 0) + 1);
+  }
+
+  isReadOnce(tensor: Tensor): boolean {
+    return this.readers.get(tensor) === 1;
   }
 
   lower(tensor: Tensor): void {
@@ -192,19 +206,25 @@ class Builder implements Int8Builder {
     const known = key === undefined ? undefined : this.pooled.get(key);
     if (known) return known;
     const name = `c${this.count++}`;
-    this.initializer(name, type, bytes, shape);
+    this.initializer(name, type, shape, bytes);
     if (key !== undefined) this.pooled.set(key, name);
     return name;
   }
 
-  private initializer(name: string, type: number, bytes: Uint8Array, shape: Shape): void {
-    this.known.push({ name, type, bytes, shape });
+  computed(shape: Shape, length: number, make: () => Float32Array): string {
+    const name = `c${this.count++}`;
+    this.known.push({ name, type: onnxType.float32, shape, length: 4 * length, bytes: () => bytesOf(make()) });
+    return name;
+  }
+
+  private initializer(name: string, type: number, shape: Shape, bytes: Uint8Array): void {
+    this.known.push({ name, type, shape, length: bytes.length, bytes: () => bytes });
   }
 
   private messages(stored: readonly Initializer[]): Message[] {
     const { external } = this.options;
-    return stored.map(({ name, type, bytes, shape }) =>
-      tensorProto(name, type, shape, external && bytes.length >= EXTERNAL_FROM ? external(bytes) : bytes),
+    return stored.map((one) =>
+      tensorProto(one.name, one.type, one.shape, external && one.length >= EXTERNAL_FROM ? external(one) : one.bytes()),
     );
   }
 
@@ -220,7 +240,7 @@ class Builder implements Int8Builder {
       throw new Error(`internal: constant ${name} has shape [${value.shape}], the graph wants [${node.shape}]`);
     }
     if (!this.pooled.has(name)) {
-      this.initializer(name, onnxType.float32, bytesOf(value.data), value.shape);
+      this.initializer(name, onnxType.float32, value.shape, bytesOf(value.data));
       this.pooled.set(name, name);
     }
     return name;
@@ -229,6 +249,11 @@ class Builder implements Int8Builder {
   isConstant(tensor: Tensor): boolean {
     if (tensor.op === "constant") return true;
     return tensor.op === "param" && this.constants.has((tensor as Tensor<"param">).attrs.name);
+  }
+
+  frozen(tensor: Tensor): TensorData {
+    if (tensor.op === "constant") return (tensor as Tensor<"constant">).attrs.value;
+    return this.constants.get((tensor as Tensor<"param">).attrs.name) as TensorData;
   }
 
   private feed(name: string, shape: Shape, dtype: DType): string {

@@ -2,6 +2,7 @@
  * @file How much memory a program takes, from its lowered graph alone: nothing is run. Frozen parts of the graph are constants the runtime computes
  * when it loads the model; the rest is played through in the order the runtime runs it, with its buffers, in its arena.
  */
+import { BLOCKED_DOMAIN } from "../../graph/ops/blocked.js";
 import { sizeOf } from "../../graph/tensor.js";
 import type { ProgramMemory } from "../engine.js";
 import { Arena } from "./arena.js";
@@ -43,7 +44,7 @@ function infosOf({ feeds, stored, emitted }: Lowered, block: number): Map<string
     infos.set(name, { shape, bytes: dtype === "uint8" || dtype === "bool" ? 1 : 4 });
   for (const { name, type, shape, bytes } of stored) {
     infos.set(name, { shape, bytes: typeBytes(type) });
-    if (type === INT64) numbers.set(name, integers(bytes));
+    if (type === INT64) numbers.set(name, integers(bytes()));
   }
   const surroundings = { infos, block, ints: (name: string) => numbers.get(name) };
   for (const node of emitted) {
@@ -90,9 +91,9 @@ function weightBytes(
   bytes: (name: string) => number,
 ): number {
   const copies = new Map<string, number>();
-  for (const { type, inputs } of nodes)
+  for (const { type, domain, inputs } of nodes)
     for (const name of inputs.filter((input) => fixed.has(input)))
-      copies.set(name, Math.max(copies.get(name) ?? 1, COPIES[type] ?? 1));
+      copies.set(name, Math.max(copies.get(name) ?? 1, (domain === BLOCKED_DOMAIN ? 1 : COPIES[type]) ?? 1));
   return [...copies].reduce((sum, [name, count]) => sum + count * bytes(name), 0);
 }
 

@@ -18,8 +18,6 @@ export interface Int8Options {
 /** What quantising needs of the builder beside the rules' own. */
 export interface Int8Builder extends Onnx {
   readonly constants: ReadonlyMap<string, TensorData>;
-  /** The value of a tensor that was lowered before. */
-  valueOf(tensor: Tensor): string;
   int8(values: Int8Array, shape: Shape): string;
 }
 

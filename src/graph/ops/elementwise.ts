@@ -4,6 +4,7 @@ import type { GraphOps, Onnx, OpRule, OpRules } from "../rule.js";
 import type { DType, Tensor } from "../tensor.js";
 import type { TfOps, TfTensor } from "../tf.js";
 import { elementwise, reluOnnx } from "./blocked.js";
+import { blockedMlp } from "./blocked-mlp.js";
 import { broadcastShapes, noGrad, onnxType, perElement, sameAsFirst, tfType, unbroadcast } from "./common.js";
 import { int8Biased } from "./matmul.js";
 
@@ -73,7 +74,7 @@ const GELU_SLOPE = 1 / Math.sqrt(2 * Math.PI);
 export const elementwiseRules = {
   add: {
     ...ADD,
-    onnx: (onnx, names, node) => int8Biased(onnx, names, node) ?? ADD.onnx(onnx, names, node),
+    onnx: (onnx, names, node) => int8Biased(onnx, names, node) ?? blockedMlp(onnx, node) ?? ADD.onnx(onnx, names, node),
   },
   sub: binary("sub", "Sub", "sub", (g, _a, _b, _y, dy) => [dy, g.neg(dy)]),
   mul: binary("mul", "Mul", "mul", (g, a, b, _y, dy) => [g.mul(dy, b), g.mul(dy, a)]),
