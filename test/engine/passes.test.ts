@@ -29,6 +29,7 @@ test("operations that change nothing vanish", () => {
     g.sub(x, 0),
     g.reshape(g.reshape(x, [6]), [2, 3]),
     g.broadcastTo(x, [2, 3]),
+    g.transpose(x, [0, 1]),
   ])
     assert.equal(only(y), x, y.op);
   assert.notEqual(only(g.add(g.sum(x), g.splat(0, [2, 3]))), x); // this one broadcasts

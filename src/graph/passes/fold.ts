@@ -36,6 +36,8 @@ const moved: Fold = ([a], { shape, op }) => {
   return op !== "transpose" && same(a.shape, shape) ? a : undefined;
 };
 
+const isInPlace = ({ attrs }: Tensor) => (attrs as Tensor<"transpose">["attrs"]).perm.every((axis, i) => axis === i);
+
 const FOLDS: { readonly [K in OpName]?: Fold } = {
   add: binary((a, b) => a + b, 0, true),
   sub: binary((a, b) => a - b, 0, false),
@@ -43,7 +45,7 @@ const FOLDS: { readonly [K in OpName]?: Fold } = {
   div: binary((a, b) => a / b, 1, false),
   neg: ([a], { shape }) => (splatValue(a) === undefined ? undefined : g.splat(-(splatValue(a) as number), shape)),
   broadcastTo: moved,
-  transpose: moved,
+  transpose: (inputs, x) => (isInPlace(x) ? inputs[0] : moved(inputs, x)),
   reshape: (inputs, x) => {
     const [a] = inputs;
     return a.op === "reshape" && !same(a.inputs[0].shape, x.shape)
