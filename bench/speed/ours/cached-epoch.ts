@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { programArguments, say } from "../protocol.js";
-import { inFolder, type ModelTime, outside, seg, timedSeg } from "./command.js";
+import { inFolder, mainRuns, outside, seg, timedSeg } from "./command.js";
 import { CLASSES, writePhotos } from "./photos.js";
 
 const IMAGES = 8;
@@ -23,16 +23,10 @@ await inFolder(async (folder) => {
     [...args, "--steps", steps, "--save-every", steps, "--out", join(folder, "run")],
     join(folder, "time.json"),
   );
-  const starts = stepStarts(time);
+  const starts = mainRuns(time).map(([start]) => start);
   for (let i = first; i + 1 < starts.length; i++) {
     const [from, to] = [starts[i], starts[i + 1]];
     say({ seconds: (to - from) / 1000, figures: { outside: outside(time, from, to) } });
   }
   say({ figures: { wholeProcess: outside(time, time.began, time.ended) } });
 });
-
-/** Starts of the gradient program's runs: the session that ran first of those that ran once a step. */
-function stepStarts({ runs }: ModelTime): number[] {
-  const [first] = runs;
-  return runs.filter(([session]) => session === first[0]).map(([, start]) => start);
-}

@@ -37,6 +37,14 @@ export function timedSeg(args: readonly string[], notes: string): ModelTime {
   return JSON.parse(readFileSync(notes, "utf8")) as ModelTime;
 }
 
+/** Starts and ends of the session that ran most often: a step's gradients, a photo's scores; not what asked the runtime something once. */
+export function mainRuns({ runs }: ModelTime): (readonly [number, number])[] {
+  const count = new Map<number, number>();
+  for (const [session] of runs) count.set(session, (count.get(session) ?? 0) + 1);
+  const most = Math.max(...count.values());
+  return runs.filter(([session]) => count.get(session) === most).map(([, start, end]) => [start, end] as const);
+}
+
 /** Share of [from, to] outside the model's runs, percent; runs may overlap. */
 export function outside({ runs }: ModelTime, from: number, to: number): number {
   let [inside, covered] = [0, from];

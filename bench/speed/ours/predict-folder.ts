@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { createModel } from "../../../src/index.js";
 import { programArguments, say } from "../protocol.js";
-import { inFolder, outside, timedSeg } from "./command.js";
+import { inFolder, mainRuns, outside, timedSeg } from "./command.js";
 import { CLASSES, writePhotos } from "./photos.js";
 
 const { own, warmUp, repeats, threads } = programArguments({ encoder: "resnet18", photos: "32" });
@@ -27,8 +27,9 @@ await inFolder(async (folder) => {
       threads,
     ];
     const time = timedSeg(args.map(String), join(folder, "time.json"));
-    if (time.runs.length < count) throw new Error(`${time.runs.length} runs of the model for ${count} photos`);
-    const [from, to] = [time.runs[0][1], time.runs[time.runs.length - 1][1]];
+    const photos = mainRuns(time);
+    if (photos.length !== count) throw new Error(`${photos.length} runs of the model for ${count} photos`);
+    const [from, to] = [photos[0][0], photos[count - 1][0]];
     const figures = { outside: outside(time, time.began, time.ended), between: outside(time, from, to) };
     if (i >= warmUp) say({ seconds: (time.ended - time.began) / 1000, figures });
   }
