@@ -17,7 +17,7 @@ export function predictImageMemory(
   const program = engine.predictMemory(graph, options);
   const channels = graph.outputs.logits?.shape[1] ?? 0;
   const placed = 4 * channels * sizeOf([height, width]); // scores on the image's own grid
-  const last = program.results; // of the image before, until they are collected
+  const last = program.results + placed; // of the image before, until they are collected
   const isLetGo = once && model.encoder.input.size !== undefined;
   const fixed = BASE_BYTES + (isLetGo ? 0 : bytesOfState(constants));
   return fixed + data.byteLength + program.feeds + heldBy([program]) + last + placed;
