@@ -172,7 +172,7 @@ export const rows: readonly Row[] = [
     rounds: 1,
   },
   predicting("resnet18", 32),
-  predicting("sam-vit-b", 8),
+  predicting("sam-vit-b", 32),
   tuning("full", "SAM ViT-B fine-tuned whole, one 1024 image, UNet", "torch, checkpointing", [1, 0.8], [10, 6]),
   tuning("lora", "LoRA (rank 8, qkv) on SAM ViT-B, the same", "peft, checkpointing", [1, 0.7], [8, 5]),
 ];
