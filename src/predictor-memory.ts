@@ -5,6 +5,9 @@ import { sizeOf } from "./graph/tensor.js";
 import { type Kind, type PredictorPlan, programOf } from "./predictor.js";
 import { placementOf } from "./preprocess.js";
 
+/** Results of images before that V8 has not collected yet: it begins once so much was allocated (kExternalAllocationSoftLimit, v8-internal.h). */
+const UNCOLLECTED = 64 * 2 ** 20;
+
 /** Bytes of the process that runs images of this size, one after the other; undefined where the engine cannot tell. */
 export function predictImageMemory(
   { engine, model, preprocessing, constants, once }: PredictorPlan,
@@ -20,5 +23,5 @@ export function predictImageMemory(
   const last = program.results + placed; // of the image before, until they are collected
   const isLetGo = once && model.encoder.input.size !== undefined;
   const fixed = BASE_BYTES + (isLetGo ? 0 : bytesOfState(constants));
-  return fixed + data.byteLength + program.feeds + heldBy([program]) + last + placed;
+  return fixed + data.byteLength + program.feeds + heldBy([program]) + last + placed + UNCOLLECTED;
 }
