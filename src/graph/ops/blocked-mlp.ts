@@ -64,9 +64,10 @@ function pointwise(onnx: Onnx, x: string, { weight, bias }: Linear, plus: readon
   return onnx.op("Conv", [x, filters, onnx.valueOf(bias), ...plus], { kernel_shape: [1, 1] }, BLOCKED_DOMAIN);
 }
 
-/** A weight [out, in] as filters in blocks; made here, because the runtime would reorder it at every run. */
+/** A weight [out, in] as filters in blocks; made here, because the runtime would reorder it at every run. Nothing where only shapes are known. */
 function filtersIn(block: number, { data, shape: [to, from] }: TensorData): Float32Array {
   const filters = new Float32Array(data.length);
+  if (data.length === 0) return filters;
   let at = 0;
   for (let rows = 0; rows < to; rows += block)
     for (let column = 0; column < from; column++)
