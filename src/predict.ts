@@ -10,7 +10,7 @@ import { outcome, type Prediction, photoQueue } from "./photo-queue.js";
 import { checkPixels, type PhotoJob, type PhotoPlan } from "./photo-work.js";
 import { expandInputs, filesOf, isComplete, isScene, keyOf, planOutputs } from "./predict-outputs.js";
 import { type BlendMode, type Color, type GeoRaster, openGeoTiff, readPhoto, writeGeoTiff } from "./raster/index.js";
-import { countWindows, mapScene, type SceneOptions } from "./scene.js";
+import { countWindows, mapScene, type SceneOptions } from "./scene/index.js";
 import { settlePrecision } from "./settle-precision.js";
 import { silent, type Talk } from "./talk.js";
 import { software } from "./version.js";

@@ -2,7 +2,7 @@
  * @file Polygons burnt into a raster of labels: a pixel belongs to a polygon when its centre does, by GDAL's rule for ties.
  * Source: OSGeo/gdal, alg/llrasterize.cpp (GDALdllImageFilledPolygon). Units: pixels; pixel (0, 0) spans 0..1.
  */
-import type { Point } from "./projection.js";
+import type { Point } from "../crs/index.js";
 import type { Polygon } from "./geojson.js";
 
 /** A polygon in pixel coordinates with the label it gives. */

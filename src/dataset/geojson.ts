@@ -4,7 +4,7 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { SegError } from "../errors.js";
-import { type Point, type ReferenceSystem, systemOfEpsg, WGS84 } from "./projection.js";
+import { type Point, type ReferenceSystem, systemOfEpsg, WGS84 } from "../crs/index.js";
 
 /** An outer ring and its holes. */
 export type Polygon = readonly (readonly Point[])[];

@@ -11,7 +11,7 @@ import { classesOfMap, parseClassMap, resolveClassMap } from "./class-map.js";
 import { colorClasses, findClasses, type NamedClass } from "./classes.js";
 import type { PolygonFeature, PolygonFile } from "./geojson.js";
 import { compare } from "./listing.js";
-import { type Point, systemOfGrid, transformer } from "./projection.js";
+import { type Point, systemOfGrid, transformer } from "../crs/index.js";
 import type { LabelOptions } from "./scheme.js";
 
 /** The classes of vector labels and the class of each feature. */

@@ -42,8 +42,11 @@ const LAYERS: readonly { readonly name: string; readonly files: RegExp; readonly
   { name: "graph", files: /^src\/graph\//, may: ["base"] },
   { name: "engine", files: /^src\/engine\//, may: ["base", "graph"] },
   { name: "nn", files: /^src\/nn\//, may: ["base", "graph"] },
-  { name: "raster", files: /^src\/raster\//, may: ["base"] },
-  { name: "dataset", files: /^src\/dataset\//, may: ["base", "raster"] },
+  { name: "cog", files: /^src\/cog\//, may: ["base"] },
+  { name: "raster", files: /^src\/raster\//, may: ["base", "cog"] },
+  { name: "crs", files: /^src\/crs\//, may: ["base", "raster"] },
+  { name: "vector", files: /^src\/vector\//, may: ["base", "raster", "crs"] },
+  { name: "dataset", files: /^src\/dataset\//, may: ["base", "raster", "crs"] },
   { name: "losses", files: /^src\/losses\//, may: ["base", "graph", "nn"] },
   { name: "optim", files: /^src\/optim\//, may: ["base", "graph"] },
   { name: "parts", files: /^(encoders|decoders)\//, may: ["base", "graph", "nn"] },
@@ -52,17 +55,17 @@ const LAYERS: readonly { readonly name: string; readonly files: RegExp; readonly
   {
     name: "cli",
     files: /^src\/cli\//,
-    may: ["base", "graph", "engine", "raster", "dataset", "catalog", "middle", "top"],
+    may: ["base", "graph", "engine", "raster", "crs", "vector", "dataset", "catalog", "middle", "top"],
   },
   {
     name: "top",
     files: /^src\/(index|experiment|demo|demo\/.*|library\/.*)\.ts$/,
-    may: ["base", "graph", "engine", "nn", "raster", "dataset", "catalog", "middle"],
+    may: ["base", "graph", "engine", "nn", "cog", "raster", "crs", "vector", "dataset", "catalog", "middle"],
   },
   {
     name: "middle",
     files: /^src\//,
-    may: ["base", "graph", "engine", "nn", "raster", "dataset", "losses", "optim", "catalog"],
+    may: ["base", "graph", "engine", "nn", "cog", "raster", "crs", "vector", "dataset", "losses", "optim", "catalog"],
   },
 ];
 

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { systemOfEpsg, transformer, WGS84 } from "../../src/dataset/projection.js";
+import { systemOfEpsg, transformer, WGS84 } from "../../src/crs/index.js";
 
 /** [EPSG code, longitude and latitude on WGS 84, PROJ's x and y]. */
 const CASES: readonly (readonly [number, readonly [number, number], readonly [number, number]])[] = [

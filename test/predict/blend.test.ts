@@ -16,7 +16,7 @@ import {
   type GeoRaster,
   openGeoTiff,
 } from "../../src/raster/index.js";
-import { mapScene } from "../../src/scene.js";
+import { mapScene } from "../../src/scene/index.js";
 import { silent } from "../../src/talk.js";
 import { fillIntegers } from "../support/filler.js";
 import { withFolder } from "../support/folder.js";

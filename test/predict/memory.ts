@@ -1,7 +1,7 @@
 /** @file Maps a made-up scene of as many rows as the argument says and prints the most memory the process held, in MiB. */
 import type { Predictor } from "../../src/predictor.js";
 import type { GeoRaster } from "../../src/raster/index.js";
-import { mapScene } from "../../src/scene.js";
+import { mapScene } from "../../src/scene/index.js";
 import { silent } from "../../src/talk.js";
 
 const [width, height, classes] = [1024, Number(process.argv[2]), 4];

@@ -2,12 +2,12 @@
  * @file Maps a scene of any height with a model: overlapping windows, probabilities blended with separable weights, classes handed on row by row
  * as soon as no further window touches them.
  */
-import { IGNORE } from "./contract.js";
-import type { Predictor } from "./predictor.js";
-import { type Scores, toProbabilities } from "./postprocess.js";
-import { type BlendMode, type GeoRaster, axisWeights, type WindowGrid, windowGrid } from "./raster/index.js";
-import type { Progress } from "./talk.js";
-import { turn } from "./talk.js";
+import { IGNORE } from "../contract.js";
+import type { Predictor } from "../predictor.js";
+import { type Scores, toProbabilities } from "../postprocess.js";
+import { type BlendMode, type GeoRaster, axisWeights, type WindowGrid, windowGrid } from "../raster/index.js";
+import type { Progress } from "../talk.js";
+import { turn } from "../talk.js";
 
 export interface SceneOptions {
   /** Side of windows, pixels. */
