@@ -1,6 +1,7 @@
 /** @file GeoTIFF in and out. */
-export { GEO_TAGS, type GeoTag, type Grid, makeGrid, type Transform } from "./georeference.js";
+export type { GeoTag, RowWriter } from "../../cog/index.js";
 export type { ReadStats } from "./block-cache.js";
+export { GEO_TAGS, type Grid, makeGrid, type Transform } from "./georeference.js";
 export type { SampleType } from "./layout.js";
 export { type GeoRaster, type OpenOptions, openGeoTiff } from "./read.js";
-export { type GeoTiffOptions, type RowWriter, writeGeoTiff } from "./write.js";
+export { type GeoTiffOptions, writeGeoTiff } from "./write.js";
