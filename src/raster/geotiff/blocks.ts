@@ -37,6 +37,7 @@ export function createBlockReader(source: ByteSource, layout: Layout, cacheBytes
       const jobs = plan(window, layout, bands);
       const step = Math.min(most, BATCH); // blocks in flight are memory too
       for (let i = 0; i < jobs.length; i += step) {
+        source.prefetch?.(rangesOf(jobs.slice(i), layout, cache));
         const batch = jobs.slice(i, i + step);
         const blocks = await Promise.all(batch.map((job) => block(job.index)));
         for (const [k, job] of batch.entries()) copyBlock(blocks[k], job, window, layout, bands, out, absent);
@@ -69,6 +70,12 @@ function plan({ x, y, width, height }: Window, layout: Layout, bands: readonly n
     }
   }
   return jobs;
+}
+
+/** Where the blocks lie that are not decoded yet. */
+function rangesOf(jobs: readonly Job[], { offsets, byteCounts }: Layout, decoded: ReadonlyMap<number, unknown>) {
+  const missing = jobs.filter(({ index }) => !decoded.has(index) && byteCounts[index] > 0);
+  return missing.map(({ index }) => [offsets[index], byteCounts[index]] as const);
 }
 
 async function loadBlock(source: ByteSource, layout: Layout, index: number): Promise<PixelArray | undefined> {

@@ -9,12 +9,12 @@ import { type Directory, readDirectories } from "./directory.js";
 import { bandNamesOf } from "./gdal-xml.js";
 import { type Grid, readGrid } from "./georeference.js";
 import { type Layout, readLayout, type SampleType } from "./layout.js";
-import { type ByteSource, damaged, openSource } from "./source.js";
+import { type ByteSource, damaged, openSource, type SourceOptions } from "./source.js";
 
 const CACHE_BYTES = 2 ** 26;
 
 /** How a GeoTIFF is opened. */
-export interface OpenOptions {
+export interface OpenOptions extends SourceOptions {
   /** An alpha band is a mask (default) or a band as any other: some files mark infrared as alpha. */
   readonly alpha?: "mask" | "band";
   /** Decoded blocks kept, in bytes; default 64 MiB. */
@@ -47,9 +47,9 @@ export interface GeoRaster {
   close(): Promise<void>;
 }
 
-/** Opens a local GeoTIFF (or plain TIFF). Throws SegError, naming the file and the cause, for what cannot be read. */
+/** Opens a GeoTIFF (or plain TIFF), local or http(s). Throws SegError, naming the file and the cause, for what cannot be read. */
 export async function openGeoTiff(path: string, options: OpenOptions = {}): Promise<GeoRaster> {
-  const source = await openSource(path);
+  const source = await openSource(path, options);
   try {
     return await describe(source, options);
   } catch (error) {
