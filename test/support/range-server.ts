@@ -26,7 +26,7 @@ export interface RangeServer {
 }
 
 /** Starts a server for `content` on 127.0.0.1. */
-export async function startRangeServer(content: Buffer): Promise<RangeServer> {
+async function startRangeServer(content: Buffer): Promise<RangeServer> {
   const http = createServer((request, response) => void answer(server, request, response));
   await new Promise<void>((done) => http.listen(0, "127.0.0.1", done));
   const { port } = http.address() as AddressInfo; // a server on a TCP port has no other kind of address
@@ -45,6 +45,16 @@ export async function startRangeServer(content: Buffer): Promise<RangeServer> {
     response.on("close", () => open--);
   });
   return server;
+}
+
+/** Runs `use` with a server for `content`. */
+export async function withRangeServer(content: Buffer, use: (server: RangeServer) => Promise<void>): Promise<void> {
+  const server = await startRangeServer(content);
+  try {
+    await use(server);
+  } finally {
+    await server.close();
+  }
 }
 
 async function answer(server: RangeServer, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -23,6 +23,7 @@ export async function fetchBlocks(file: RangeFile, first: number, count: number)
   const blocks = emptyBlocks(end - from);
   let done = 0;
   const fetchRest = async () => {
+    if (done === end - from) return; // all came, and only the end of the answer was missing
     const answer = await ask(file, from + done, end);
     for await (const chunk of answer.body) {
       if (done + chunk.length > end - from) throw new Interrupted("the server sends more than was asked for");
