@@ -3,6 +3,7 @@
  * Source: TIFF 6.0; OGC GeoTIFF 1.1; GDAL's GTiff driver documentation (nodata tag 42113, metadata 42112, internal masks).
  */
 import type { Raster } from "../../contract.js";
+import type { RemoteTraffic } from "../remote/index.js";
 import type { Window } from "../windows.js";
 import { type BlockCache, createBlockCache, type ReadStats } from "./block-cache.js";
 import { type BlockReader, createBlockReader } from "./blocks.js";
@@ -11,13 +12,13 @@ import { bandNamesOf, fileItemsOf } from "./gdal-xml.js";
 import { type Grid, readGrid } from "./georeference.js";
 import { allocate, type Layout, readLayout, type SampleType } from "./layout.js";
 import { type Level, readLevels } from "./levels.js";
-import { type ByteSource, damaged, openSource } from "./source.js";
+import { type ByteSource, damaged, openSource, type SourceOptions } from "./source.js";
 import { parseNodata, validityOf } from "./validity.js";
 
 const CACHE_BYTES = 2 ** 28;
 
 /** How a GeoTIFF is opened. */
-export interface OpenOptions {
+export interface OpenOptions extends SourceOptions {
   /** An alpha band is a mask (default) or a band as any other: some files mark infrared as alpha. */
   readonly alpha?: "mask" | "band";
   /** Decoded blocks held, in bytes, those being decoded included; default 256 MiB. One block is held however large it is. */
@@ -57,12 +58,16 @@ export interface GeoRaster {
   mayHoldData(window: Window): boolean;
   /** What reading has cost so far. */
   stats(): ReadStats;
+  /** What was fetched of a remote file; absent for local ones. */
+  traffic?(): RemoteTraffic;
+  /** What tells this version of the file from another: size, and ETag or time of the last change. */
+  readonly identity: string;
   close(): Promise<void>;
 }
 
-/** Opens a local GeoTIFF (or plain TIFF). Throws SegError, naming the file and the cause, for what cannot be read. */
+/** Opens a GeoTIFF (or plain TIFF), local or http(s). Throws SegError, naming the file and the cause, for what cannot be read. */
 export async function openGeoTiff(path: string, options: OpenOptions = {}): Promise<GeoRaster> {
-  const source = await openSource(path);
+  const source = await openSource(path, options);
   try {
     return await describe(source, options);
   } catch (error) {
@@ -99,6 +104,8 @@ async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRa
     readLevel: async (level, window, wanted = all) => readWindow(file, await open(level), window, wanted),
     mayHoldData: (window) => mayHoldData(file, full, window),
     stats: cache.stats,
+    identity: source.identity,
+    ...(source.traffic && { traffic: source.traffic }),
     close: () => source.close(),
   };
 }
