@@ -86,10 +86,11 @@ const colorsOf = ({ card }: OpenModel): Color[] => card.classes.map(({ color }) 
 async function mapScene(
   open: OpenModel,
   job: PhotoJob,
-  { out: _out, alpha, cacheBytes, ...options }: PredictOptions,
+  { out: _out, ...options }: PredictOptions,
   talk: Talk,
 ): Promise<"written" | "complete"> {
-  const source = { ...(alpha && { alpha }), ...(cacheBytes !== undefined && { cacheBytes }) };
+  const { alpha, cacheBytes, allowPrivateHosts, window, bbox, bboxCrs, aoi, resampleTo } = options;
+  const source = { alpha, cacheBytes, allowPrivateHosts, window, bbox, bboxCrs, aoi, resampleTo };
   const { state, summary } = await predictScene(open, job, { ...options, source }, talk);
   if (summary) talk.info(`${job.output}: ${summaryLine(summary)}`);
   return state;

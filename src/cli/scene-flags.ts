@@ -7,7 +7,7 @@ import { unknownName } from "../registry.js";
 import { PROBABILITY_BANDS, type ProbabilityBand } from "../scene/bands.js";
 import { type Arguments, text, wholeNumber } from "./command.js";
 
-const group = "Scenes (GeoTIFFs):";
+const group = "Scenes (GeoTIFFs, local or http(s)):";
 const value = { type: "string", requiresArg: true, group } as const;
 
 /** The flags. */
@@ -33,6 +33,12 @@ export const sceneFlags: Readonly<Record<string, Options>> = {
     choices: ["mask", "band"],
     describe: "what an alpha band is (default: a mask, unless the model reads it)",
   },
+  window: { ...value, describe: "only these pixels: x,y,width,height" },
+  bbox: { ...value, describe: "only these bounds: left,bottom,right,top in the scene's system, or that of --bbox-crs" },
+  "bbox-crs": { ...value, describe: "EPSG code of --bbox, e.g. 4326 for degrees" },
+  aoi: { ...value, describe: "GeoJSON file: only pixels inside its polygons" },
+  "resample-to": { ...value, describe: "size of pixels to map at, in units of the scene's system" },
+  "allow-private-hosts": { type: "boolean", group, describe: "read URLs of this machine and its network" },
   "on-error": {
     ...value,
     choices: ["fail", "nodata"],
@@ -55,10 +61,24 @@ export function sceneOptions(args: Arguments): Omit<PredictOptions, "out"> {
     blend: text(args, "blend") as BlendMode | undefined, // yargs checked the choices of this and the next two
     alpha: text(args, "alpha") as PredictOptions["alpha"],
     onError: text(args, "on-error") as PredictOptions["onError"],
+    window: text(args, "window"),
+    bbox: text(args, "bbox"),
+    bboxCrs: wholeNumber(args, "bbox-crs"),
+    aoi: text(args, "aoi"),
+    resampleTo: positive(args, "resample-to"),
+    allowPrivateHosts: args["allow-private-hosts"] === true,
     bands: bandsOf(text(args, "prob")),
     cacheFeatures: text(args, "cache-features"),
     restart: args.restart === true,
   };
+}
+
+function positive(args: Arguments, flag: string): number | undefined {
+  const given = text(args, flag);
+  if (given === undefined) return undefined;
+  const number = Number(given);
+  if (Number.isFinite(number) && number > 0) return number;
+  throw new SegError(`--${flag} ${given}`, "is no positive number", `give a size, e.g. --${flag} 0.5`);
 }
 
 function bandsOf(given: string | undefined): ProbabilityBand[] {

@@ -18,6 +18,12 @@ export interface Origin {
 /** The map of probabilities of a class map. */
 export const probabilitiesOf = (output: string): string => output.replace(/\.tiff?$/i, ".prob.tif");
 
+/** Files written beside a class map, some of them where asked for. */
+export const besideMap = (output: string): string[] => {
+  const name = output.replace(/\.tiff?$/i, "");
+  return [`${output}.aux.xml`, `${output}.summary.json`, `${name}.prob.tif`, `${name}.qml`, `${name}.stac.json`];
+};
+
 /** Classes as bytes with their colours and names; 255 is no data. */
 export function classMapOptions(
   { width, height, tags }: Grid,

@@ -6,12 +6,12 @@ import { availableParallelism } from "node:os";
 import { rm } from "node:fs/promises";
 import { basename } from "node:path";
 import type { SpoolCommit } from "../cog/index.js";
-import { sha256 } from "../files.js";
+import { sha256, sha256File } from "../files.js";
 import { acquireLock } from "../lock.js";
 import type { OpenModel } from "../open-model.js";
 import { modelParameters } from "../predict-parameters.js";
 import { checkPixels } from "../photo-work.js";
-import type { Axis, GeoRaster, ReadStats } from "../raster/index.js";
+import { type Axis, type GeoRaster, isUrl } from "../raster/index.js";
 import { Stopped, type Talk } from "../talk.js";
 import type { ProbabilityBand } from "./bands.js";
 import { checkFeatureRoom, featureBytes, windowModel } from "./features.js";
@@ -21,7 +21,7 @@ import { openScene, type SceneSource } from "./open.js";
 import { axesOf, settleWindows, type WindowOptions, type Windows } from "./options.js";
 import { classMapOptions, type Origin, probabilitiesOf, probabilityMapOptions } from "./outputs.js";
 import { calibrateByScene } from "./precision.js";
-import { type ReaderPlan, sceneReader, type SceneReader } from "./reader.js";
+import { type ReaderPlan, type Reading, sceneReader, type SceneReader } from "./reader.js";
 import { type SceneSink, sceneSink, type SinkPlan } from "./sink.js";
 import { sceneState } from "./state.js";
 import { type SceneSummary, summarise, writeSidecars } from "./summary.js";
@@ -114,9 +114,10 @@ const readerOf = (plan: ScenePlan): SceneReader =>
 async function originOf(open: OpenModel, plan: ScenePlan) {
   const { tile, overlap, margin, blend, align } = plan.windows;
   const model = await modelParameters(open);
-  const { path, cacheBytes: _cacheBytes, ...region } = plan.source;
-  const input = await identityOf(path);
-  const parameters = { ...model, tile, overlap, margin, blend, align, bands: plan.bands, ...region, input };
+  const { path, cacheBytes: _cache, allowPrivateHosts: _hosts, aoi, ...region } = plan.source;
+  const input = isUrl(path) ? { remote: plan.scene.identity } : await identityOf(path);
+  const area = aoi === undefined ? {} : { aoi: await sha256File(aoi) };
+  const parameters = { ...model, tile, overlap, margin, blend, align, bands: plan.bands, ...region, ...area, input };
   const words = `${blend}, tile ${tile}, overlap ${overlap}, margin ${margin}`;
   const key = `sam-seg:${sha256(JSON.stringify(parameters))}`;
   return { parameters, key, model: model.model.digest, blend: words };
@@ -235,10 +236,10 @@ async function mapAll({ open, plan, options, reader, talk }: Job, sink: SceneSin
   } finally {
     bar.end();
   }
-  return { features: model.features, reading: await reader.stats() };
+  return { features: model.features, reading: await reader.reading() };
 }
 
 interface Counts {
   readonly features: { readonly found: number; readonly computed: number };
-  readonly reading: ReadStats;
+  readonly reading: Reading;
 }

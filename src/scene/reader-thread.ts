@@ -7,7 +7,7 @@ import { buffersOfPrepared, type ReaderAnswer, type ReaderAsk } from "./threads.
 const reader = sceneReader(workerData as ReaderPlan);
 
 answerAsks<ReaderAsk, ReaderAnswer>(async (ask) => {
-  if (ask === "stats") return { answer: await reader.stats() };
+  if (ask === "reading") return { answer: await reader.reading() };
   if (ask === "close") {
     await reader.close();
     return { answer: undefined };

@@ -5,7 +5,7 @@
 import type { TensorData } from "../graph/tensor.js";
 import { sha256 } from "../files.js";
 import { type Placement, type Preprocessing, selectBands, toInput } from "../preprocess.js";
-import type { Axis, GeoRaster, ReadStats, Window } from "../raster/index.js";
+import type { Axis, GeoRaster, ReadStats, RemoteTraffic, Window } from "../raster/index.js";
 import { openScene, type SceneSource } from "./open.js";
 
 /** Everything the work depends on: plain data. */
@@ -31,11 +31,15 @@ export interface PreparedWindow {
   readonly hash?: string;
 }
 
+/** What reading has cost so far, and what was fetched of a remote scene. */
+export interface Reading extends ReadStats {
+  readonly remote?: RemoteTraffic;
+}
+
 export interface SceneReader {
   /** Window n in reading order. */
   read(n: number): Promise<PreparedWindow>;
-  /** What reading has cost so far. */
-  stats(): Promise<ReadStats>;
+  reading(): Promise<Reading>;
   close(): Promise<void>;
 }
 
@@ -82,7 +86,11 @@ export function sceneReader(plan: ReaderPlan): SceneReader {
   const scene = () => (opened ??= openScene(plan.source, plan.preprocessing));
   return {
     read: async (n) => windowReader(await scene(), plan).read(n),
-    stats: async () => (await scene()).stats(),
+    async reading() {
+      const raster = await scene();
+      const remote = raster.traffic?.();
+      return { ...raster.stats(), ...(remote && { remote }) };
+    },
     async close() {
       const raster = await opened?.catch(() => undefined); // whoever read from it heard of it
       await raster?.close();

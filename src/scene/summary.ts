@@ -2,10 +2,11 @@
 import type { CogSummary } from "../cog/index.js";
 import { type ClassInfo, IGNORE } from "../contract.js";
 import { writeFileAtomic } from "../files.js";
-import type { Axis, ReadStats } from "../raster/index.js";
+import type { Axis } from "../raster/index.js";
 import { categoriesXml } from "../raster/geotiff/gdal-xml.js";
 import { software } from "../version.js";
 import type { Windows } from "./options.js";
+import type { Reading } from "./reader.js";
 import { addSeams, NO_SEAMS, seamScore } from "./seam.js";
 import type { JournalLine } from "./work.js";
 
@@ -34,7 +35,7 @@ export interface SceneSummary {
   readonly bytes: number;
   /** Of the last run, which may have gone on from an earlier one. */
   readonly seconds: number;
-  readonly reading: ReadStats;
+  readonly reading: Reading;
   readonly features: { readonly found: number; readonly computed: number };
 }
 
@@ -99,6 +100,15 @@ export function summaryLine({ windows, seamScore: score, noDataPixels, reading }
   if (failed.length) parts.push(`${failed.length} failed and marked as no data`);
   if (score !== undefined) parts.push(`seam score ${score.toFixed(3)}`);
   if (noDataPixels) parts.push(`${noDataPixels} pixels without data`);
-  parts.push(`${(reading.bytes / 1e6).toFixed(1)} MB read`);
+  parts.push(readingLine(reading));
   return parts.join(", ");
 }
+
+function readingLine({ bytes, blocks, decoded, remote }: Reading): string {
+  const again = decoded > blocks ? `, blocks decoded ${(decoded / blocks).toFixed(2)} times` : "";
+  if (!remote) return `${inMegabytes(bytes)} read${again}`;
+  if (remote.downloaded) return `${inMegabytes(remote.bytes)} downloaded whole: the server knows no ranges${again}`;
+  return `${inMegabytes(remote.bytes)} in ${remote.requests} requests${again}`;
+}
+
+const inMegabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;

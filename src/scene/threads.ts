@@ -2,13 +2,12 @@
 import type { TensorData } from "../graph/tensor.js";
 import { startThread } from "../helper-thread.js";
 import type { CogSummary } from "../cog/index.js";
-import type { ReadStats } from "../raster/index.js";
-import type { PreparedWindow, ReaderPlan, SceneReader } from "./reader.js";
+import type { PreparedWindow, ReaderPlan, Reading, SceneReader } from "./reader.js";
 import type { RowReport, SceneSink, SinkPlan, WindowScores } from "./sink.js";
 
 /** What is asked of the reader's thread. */
-export type ReaderAsk = { readonly read: number } | "stats" | "close";
-export type ReaderAnswer = PreparedWindow | ReadStats | undefined;
+export type ReaderAsk = { readonly read: number } | "reading" | "close";
+export type ReaderAnswer = PreparedWindow | Reading | undefined;
 
 /** What is asked of the sink's thread. */
 export type SinkAsk =
@@ -24,7 +23,7 @@ export function readerThread(plan: ReaderPlan): SceneReader {
   const thread = startThread<ReaderAsk, ReaderAnswer>(import.meta.url, "reader-thread", plan);
   return {
     read: async (n) => (await thread.ask({ read: n })) as PreparedWindow,
-    stats: async () => (await thread.ask("stats")) as ReadStats,
+    reading: async () => (await thread.ask("reading")) as Reading,
     async close() {
       await thread.ask("close").finally(thread.close);
     },
