@@ -11,6 +11,8 @@ import { type ByteSource, damaged } from "./source.js";
 
 const CONCURRENCY = 4;
 const BATCH = 64;
+/** Blocks a remote source is told of before they are read: enough for whole requests where blocks are small. */
+const AHEAD = 4096;
 
 /** Reads windows of a layout. */
 export interface BlockReader {
@@ -37,7 +39,7 @@ export function createBlockReader(source: ByteSource, layout: Layout, cacheBytes
       const jobs = plan(window, layout, bands);
       const step = Math.min(most, BATCH); // blocks in flight are memory too
       for (let i = 0; i < jobs.length; i += step) {
-        source.prefetch?.(rangesOf(jobs.slice(i), layout, cache));
+        source.prefetch?.(rangesOf(jobs.slice(i, i + AHEAD), layout, cache));
         const batch = jobs.slice(i, i + step);
         const blocks = await Promise.all(batch.map((job) => block(job.index)));
         for (const [k, job] of batch.entries()) copyBlock(blocks[k], job, window, layout, bands, out, absent);
