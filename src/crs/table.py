@@ -41,7 +41,7 @@ SPHERE = Geod(ellps="WGS84")
 
 
 def main():
-    codes = sorted(int(info.code) for kind in KINDS for info in query_crs_info("EPSG", kind, allow_deprecated=True))
+    codes = sorted({int(info.code) for kind in KINDS for info in query_crs_info("EPSG", kind, allow_deprecated=True)})
     dropped = Counter()
     found = collect(codes, dropped)
     kept = judge(found, dropped)
@@ -82,7 +82,7 @@ def describe(code):
     """Name, PROJ string without datum, datum string with its shift, and PROJ's coordinates of 25 places."""
     crs = CRS.from_epsg(code)
     base = CRS.from_epsg(geographic_of(crs))
-    if crs.area_of_use is None:
+    if crs.area_of_use is None or crs.area_of_use.south < -90:  # -1000: unknown
         raise Unusable("no area of use")
     bounds = crs.area_of_use.bounds
     if not crs.is_projected and not math.isclose(crs.axis_info[0].unit_conversion_factor, DEGREE):
@@ -290,16 +290,17 @@ def spread(values, limits):
 
 def save(kept):
     def frame(system):
-        return (tied(system), None if system["accuracy"] is None else round(system["accuracy"], 1))
+        accuracy = None if system["accuracy"] is None else round(system["accuracy"], 1)
+        return (tied(system), accuracy, *([1] if system["grid"] else []))
 
-    frames = sorted({frame(system) for system in kept}, key=lambda row: (row[0], row[1] is None, row[1]))
+    frames = sorted({frame(system) for system in kept}, key=lambda row: (row[0], row[1] is None, row[1], len(row)))
     places_of = {row: index for index, row in enumerate(frames)}
     dump = lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False)  # noqa: E731
     about = {
         "made": f"by table.py from PROJ {pyproj.proj_version_str}, EPSG {get_database_metadata('EPSG.VERSION')}",
         "terms": "Derived from the EPSG Geodetic Parameter Dataset, owned by IOGP, converted to PROJ strings with shifts to WGS 84; provided as is, "
         "without warranty, under https://epsg.org/terms-of-use.html. Not the EPSG Dataset itself.",
-        "frames": "[ellipsoid, prime meridian and shift to WGS 84, accuracy of the shift in metres or null]",
+        "frames": "[ellipsoid, prime meridian and shift to WGS 84, accuracy of the shift in metres or null, 1 where a grid file is more exact]",
         "systems": "[EPSG code, name, projection, index of its frame]",
     }
     lines = [dump([s["code"], s["name"], s["proj"], places_of[frame(s)]]) for s in kept]
