@@ -78,7 +78,7 @@ export function ellipsoidOf(system: ReferenceSystem): Ellipsoid {
 /** A sentence for the user where a system's places are known on WGS 84 to more than a metre only; undefined for the others. */
 export function accuracyRemark({ epsg, name, accuracy, gridHelps }: ReferenceSystem): string | undefined {
   if (accuracy !== undefined && accuracy <= 1) return undefined;
-  const subject = epsg === undefined ? name : `EPSG:${epsg} (${name})`;
+  const subject = epsg === undefined ? `the user-defined system "${name}"` : `EPSG:${epsg} (${name})`;
   const size = accuracy === undefined ? "an accuracy nobody states" : `an accuracy of ~${Math.round(accuracy)} m`;
   return `${subject} is tied to WGS 84 with ${size}${gridHelps ? "; gdalwarp with PROJ's grid files is more exact" : ""}`;
 }

@@ -31,6 +31,7 @@ pyproj.network.set_network_enabled(False)
 HERE = Path(__file__).parent
 TARGET = HERE / "table.json"
 LIMIT = 1  # metres between proj4js and PROJ in the projection alone
+GRID_SHARE = 0.25  # of an area of use, from which on a more exact grid file is worth a remark
 KINDS = (PJType.PROJECTED_CRS, PJType.GEOGRAPHIC_2D_CRS, PJType.GEOGRAPHIC_3D_CRS)
 # Areas where PROJ's result is no measure: the shift of MGI 1901 for Kosovo (EPSG 9143) lies 1.6 km beside all others of its datum.
 DISTRUSTED = {3906: (19.97, 41.85, 21.8, 43.25)}
@@ -192,7 +193,7 @@ def best_shift(code, bounds):
     given, expected = native(base, lon, lat), true_places(code, bounds)
     rated = [(distance(t, given, expected), t.accuracy < 0, t.accuracy, shift) for shift, t in candidates]
     _, unknown, accuracy, shift = min(rated)
-    grid = any(better(operation, math.inf if unknown else accuracy, lon, lat) for operation in group.unavailable_operations)
+    grid = bool(improved(group.unavailable_operations, math.inf if unknown else accuracy, lon, lat).mean() >= GRID_SHARE)
     return shift, None if unknown or elsewhere else accuracy, grid
 
 
@@ -213,9 +214,10 @@ def distance(transformer, given, expected):
     return round(float(SPHERE.inv(*got, expected[0][ok], expected[1][ok])[2].sum()), 1)
 
 
-def better(operation, accuracy, lon, lat):
-    """Whether an operation that needs a grid file is more exact than `accuracy` for at least half the places."""
-    return 0 <= operation.accuracy < accuracy and 2 * within(operation.area_of_use.bounds, lon, lat).sum() >= len(lon)
+def improved(operations, accuracy, lon, lat):
+    """For which places one of the operations, which need grid files, is more exact than `accuracy`."""
+    exact = [operation for operation in operations if 0 <= operation.accuracy < accuracy]
+    return np.any([np.zeros(len(lon), bool), *(within(operation.area_of_use.bounds, lon, lat) for operation in exact)], axis=0)
 
 
 def within(bounds, lon, lat):

@@ -69,6 +69,22 @@ test("a code the table lacks and a datum that is tied to nothing are refused", (
   assert.equal(transformer(madrid, systemOfEpsg(2062, "labels"), "scene.tif"), undefined);
 });
 
+test("two systems that are neither WGS 84 are converted through it", () => {
+  const place: Point = [-1.5, 52.5];
+  for (const [from, to] of [
+    [27700, 3857],
+    [3857, 28992],
+    [27572, 32631],
+    [2263, 26918],
+  ]) {
+    const [source, target] = [systemOfEpsg(from!, "labels"), systemOfEpsg(to!, "scene.tif")];
+    const start = transformer(WGS84, source, "labels")!(place);
+    const direct = transformer(source, target, "scene.tif")!(start);
+    const through = transformer(WGS84, target, "scene.tif")!(place);
+    assert.ok(apart(direct, through, 1) < 0.02, `EPSG:${from} to EPSG:${to}: ${direct}, not ${through}`);
+  }
+});
+
 test("a place that is no number stays none", () => {
   const project = transformer(WGS84, systemOfEpsg(32633, "scene.tif"), "scene.tif")!;
   assert.deepEqual(project([Number.POSITIVE_INFINITY, 0]), [Number.NaN, Number.NaN]);
