@@ -20,6 +20,8 @@ export interface ReferenceSystem {
   readonly proj4: string;
   /** How far places may be off on WGS 84, in metres, by the datum shift alone; undefined where nobody says. */
   readonly accuracy?: number;
+  /** Whether a shift by grid file, which is not used here, would be more exact. */
+  readonly gridHelps?: boolean;
 }
 
 /** Longitude and latitude of WGS 84: what GeoJSON is in unless it says otherwise. */
@@ -63,9 +65,8 @@ function lookUp(code: number): ReferenceSystem | undefined {
   if (code === 4326) return WGS84;
   const found = findSystem(code);
   if (!found) return undefined;
-  const { name, projection, frame, accuracy } = found;
-  const text = `${projection} ${frame} +no_defs`;
-  return { epsg: code, name, proj4: text, ...(accuracy !== undefined && { accuracy }) };
+  const { text, ...certainty } = found.frame;
+  return { epsg: code, name: found.name, proj4: `${found.projection} ${text} +no_defs`, ...certainty };
 }
 
 /** The ellipsoid a system's latitudes are of: what areas in a geographic system are measured on. */
@@ -75,12 +76,11 @@ export function ellipsoidOf(system: ReferenceSystem): Ellipsoid {
 }
 
 /** A sentence for the user where a system's places are known on WGS 84 to more than a metre only; undefined for the others. */
-export function accuracyRemark(system: ReferenceSystem): string | undefined {
-  const { epsg, name, accuracy } = system;
+export function accuracyRemark({ epsg, name, accuracy, gridHelps }: ReferenceSystem): string | undefined {
   if (accuracy !== undefined && accuracy <= 1) return undefined;
-  const subject = epsg === undefined ? name : `EPSG:${epsg} (${name})`;
-  const size = accuracy === undefined ? "an unknown error" : `an error of up to ~${Math.round(accuracy)} m`;
-  return `${subject} is converted to WGS 84 with ${size}, since no grid file is used`;
+  const subject = epsg === undefined ? `the user-defined system "${name}"` : `EPSG:${epsg} (${name})`;
+  const size = accuracy === undefined ? "an accuracy nobody states" : `an accuracy of ~${Math.round(accuracy)} m`;
+  return `${subject} is tied to WGS 84 with ${size}${gridHelps ? "; gdalwarp with PROJ's grid files is more exact" : ""}`;
 }
 
 /**

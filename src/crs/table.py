@@ -31,6 +31,7 @@ pyproj.network.set_network_enabled(False)
 HERE = Path(__file__).parent
 TARGET = HERE / "table.json"
 LIMIT = 1  # metres between proj4js and PROJ in the projection alone
+GRID_SHARE = 0.25  # of an area of use, from which on a more exact grid file is worth a remark
 KINDS = (PJType.PROJECTED_CRS, PJType.GEOGRAPHIC_2D_CRS, PJType.GEOGRAPHIC_3D_CRS)
 # Areas where PROJ's result is no measure: the shift of MGI 1901 for Kosovo (EPSG 9143) lies 1.6 km beside all others of its datum.
 DISTRUSTED = {3906: (19.97, 41.85, 21.8, 43.25)}
@@ -41,7 +42,7 @@ SPHERE = Geod(ellps="WGS84")
 
 
 def main():
-    codes = sorted(int(info.code) for kind in KINDS for info in query_crs_info("EPSG", kind, allow_deprecated=True))
+    codes = sorted({int(info.code) for kind in KINDS for info in query_crs_info("EPSG", kind, allow_deprecated=True)})
     dropped = Counter()
     found = collect(codes, dropped)
     kept = judge(found, dropped)
@@ -82,7 +83,7 @@ def describe(code):
     """Name, PROJ string without datum, datum string with its shift, and PROJ's coordinates of 25 places."""
     crs = CRS.from_epsg(code)
     base = CRS.from_epsg(geographic_of(crs))
-    if crs.area_of_use is None:
+    if crs.area_of_use is None or crs.area_of_use.south < -90:  # -1000: unknown
         raise Unusable("no area of use")
     bounds = crs.area_of_use.bounds
     if not crs.is_projected and not math.isclose(crs.axis_info[0].unit_conversion_factor, DEGREE):
@@ -192,7 +193,7 @@ def best_shift(code, bounds):
     given, expected = native(base, lon, lat), true_places(code, bounds)
     rated = [(distance(t, given, expected), t.accuracy < 0, t.accuracy, shift) for shift, t in candidates]
     _, unknown, accuracy, shift = min(rated)
-    grid = any(better(operation, math.inf if unknown else accuracy, lon, lat) for operation in group.unavailable_operations)
+    grid = bool(improved(group.unavailable_operations, math.inf if unknown else accuracy, lon, lat).mean() >= GRID_SHARE)
     return shift, None if unknown or elsewhere else accuracy, grid
 
 
@@ -213,9 +214,10 @@ def distance(transformer, given, expected):
     return round(float(SPHERE.inv(*got, expected[0][ok], expected[1][ok])[2].sum()), 1)
 
 
-def better(operation, accuracy, lon, lat):
-    """Whether an operation that needs a grid file is more exact than `accuracy` for at least half the places."""
-    return 0 <= operation.accuracy < accuracy and 2 * within(operation.area_of_use.bounds, lon, lat).sum() >= len(lon)
+def improved(operations, accuracy, lon, lat):
+    """For which places one of the operations, which need grid files, is more exact than `accuracy`."""
+    exact = [operation for operation in operations if 0 <= operation.accuracy < accuracy]
+    return np.any([np.zeros(len(lon), bool), *(within(operation.area_of_use.bounds, lon, lat) for operation in exact)], axis=0)
 
 
 def within(bounds, lon, lat):
@@ -290,16 +292,17 @@ def spread(values, limits):
 
 def save(kept):
     def frame(system):
-        return (tied(system), None if system["accuracy"] is None else round(system["accuracy"], 1))
+        accuracy = None if system["accuracy"] is None else round(system["accuracy"], 1)
+        return (tied(system), accuracy, *([1] if system["grid"] else []))
 
-    frames = sorted({frame(system) for system in kept}, key=lambda row: (row[0], row[1] is None, row[1]))
+    frames = sorted({frame(system) for system in kept}, key=lambda row: (row[0], row[1] is None, row[1], len(row)))
     places_of = {row: index for index, row in enumerate(frames)}
     dump = lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False)  # noqa: E731
     about = {
         "made": f"by table.py from PROJ {pyproj.proj_version_str}, EPSG {get_database_metadata('EPSG.VERSION')}",
         "terms": "Derived from the EPSG Geodetic Parameter Dataset, owned by IOGP, converted to PROJ strings with shifts to WGS 84; provided as is, "
         "without warranty, under https://epsg.org/terms-of-use.html. Not the EPSG Dataset itself.",
-        "frames": "[ellipsoid, prime meridian and shift to WGS 84, accuracy of the shift in metres or null]",
+        "frames": "[ellipsoid, prime meridian and shift to WGS 84, accuracy of the shift in metres or null, 1 where a grid file is more exact]",
         "systems": "[EPSG code, name, projection, index of its frame]",
     }
     lines = [dump([s["code"], s["name"], s["proj"], places_of[frame(s)]]) for s in kept]

@@ -3,20 +3,29 @@
  */
 import { readFileSync } from "node:fs";
 
-/** A system of the table: projection and frame (ellipsoid, prime meridian, shift to WGS 84) as PROJ strings. */
+/** How a system's datum lies to WGS 84. */
+export interface Frame {
+  /** Ellipsoid, prime meridian and shift as PROJ words. */
+  readonly text: string;
+  /** How far the shift may be off, in metres; undefined where nobody says. */
+  readonly accuracy?: number;
+  /** Whether a shift by grid file, which is not used here, would be more exact. */
+  readonly gridHelps?: boolean;
+}
+
+/** A system of the table. */
 export interface TableSystem {
   readonly name: string;
+  /** PROJ words. */
   readonly projection: string;
-  readonly frame: string;
-  /** How far the shift to WGS 84 may be off, in metres; undefined where nobody says. */
-  readonly accuracy?: number;
+  readonly frame: Frame;
 }
 
 /** [EPSG code, name, projection, index of its frame]. */
 type Row = readonly [number, string, string, number];
 
 interface Table {
-  readonly frames: readonly (readonly [string, number | null])[];
+  readonly frames: readonly (readonly [string, number | null, 1?])[];
   readonly systems: ReadonlyMap<number, Row>;
 }
 
@@ -28,8 +37,9 @@ export function findSystem(code: number): TableSystem | undefined {
   const row = table.systems.get(code);
   if (!row) return undefined;
   const [, name, projection, index] = row;
-  const [frame, accuracy] = table.frames[index]!;
-  return { name, projection, frame, ...(accuracy !== null && { accuracy }) };
+  const [text, accuracy, grid] = table.frames[index]!;
+  const frame = { text, ...(accuracy !== null && { accuracy }), ...(grid && { gridHelps: true }) };
+  return { name, projection, frame };
 }
 
 function readTable(): Table {

@@ -3,16 +3,14 @@
  * Source: OGC GeoTIFF 1.1 (19-008r4), annexes B to D; projection methods by the codes of GeoTIFF 1.0, section 6.3.3.3.
  */
 import type { Grid } from "../raster/index.js";
-import { findSystem } from "./table.js";
+import { type Frame, findSystem } from "./table.js";
 
 type GeoKeys = Grid["geoKeys"];
 
-/** A system by parameters. */
-export interface Definition {
+/** A system by parameters: its frame is known to be so exact only where its datum is one of the table's. */
+export interface Definition extends Omit<Frame, "text"> {
   readonly proj4: string;
   readonly name: string;
-  /** Of the shift to WGS 84, in metres, where the datum is one of the table's. */
-  readonly accuracy?: number;
 }
 
 const KEY = {
@@ -42,8 +40,8 @@ export function defineByKeys(keys: GeoKeys): Definition | undefined {
   const frame = frameOf(keys);
   const projection = keys.get(KEY.modelType) === 2 ? geographicOf(keys) : projectionOf(keys);
   if (frame === undefined || projection === undefined) return undefined;
-  const { text, accuracy } = frame;
-  return { proj4: `${projection} ${text} +no_defs`, name: nameOf(keys), ...(accuracy !== undefined && { accuracy }) };
+  const { text, ...certainty } = frame;
+  return { proj4: `${projection} ${text} +no_defs`, name: nameOf(keys), ...certainty };
 }
 
 /** Coordinates are taken for degrees, so systems in other units are refused. */
@@ -54,11 +52,6 @@ function nameOf(keys: GeoKeys): string {
   return typeof text === "string" && /^[\x20-\x7e]+$/.test(text)
     ? text.replace(/\|.*$/, "").slice(0, 60)
     : "user-defined";
-}
-
-interface Frame {
-  readonly text: string;
-  readonly accuracy?: number;
 }
 
 /** By the geographic system's code, the datum's (EPSG numbers both alike, 2000 apart), or the ellipsoid's size. */
@@ -75,8 +68,7 @@ function frameOf(keys: GeoKeys): Frame | undefined {
 
 function findFrame(code: number): Frame | undefined {
   const found = code > 0 ? findSystem(code) : undefined;
-  if (found?.projection !== "+proj=longlat") return undefined;
-  return { text: found.frame, ...(found.accuracy !== undefined && { accuracy: found.accuracy }) };
+  return found?.projection === "+proj=longlat" ? found.frame : undefined;
 }
 
 /** Ellipsoids by EPSG code, those that files name without a datum. */

@@ -44,17 +44,16 @@ test("most systems are within a centimetre of PROJ where its shift is the table'
   assert.ok(exact.length > 0.8 * Object.keys(codes).length, `${exact.length} of ${Object.keys(codes).length}`);
 });
 
-test("a system that needs a grid file is remarked upon, one that does not is not", () => {
-  for (const code of [27700, 31467, 4267, 26710, 5514]) {
-    const remark = accuracyRemark(systemOfEpsg(code, "scene.tif"));
+test("a system that needs a grid file is remarked upon, so is one with a rough shift, but not one within a metre", () => {
+  const remarkOf = (code: number) => accuracyRemark(systemOfEpsg(code, "scene.tif")) ?? "";
+  for (const code of [27700, 31467, 4267, 26710]) {
     assert.match(
-      remark ?? "",
-      new RegExp(`^EPSG:${code} \\(.+\\) is converted to WGS 84 with an error of up to ~\\d+ m`),
+      remarkOf(code),
+      new RegExp(`^EPSG:${code} \\(.+\\) is tied to WGS 84 with an accuracy of ~\\d+ m; gdalwarp with PROJ's grid`),
     );
   }
-  for (const code of [4326, 32633, 3035, 25832, 2154, 3857]) {
-    assert.equal(accuracyRemark(systemOfEpsg(code, "scene.tif")), undefined, String(code));
-  }
+  assert.match(remarkOf(2044), /^EPSG:2044 \(Hanoi 1972 .+\) is tied to WGS 84 with an accuracy of ~\d+ m$/);
+  for (const code of [4326, 32633, 3035, 25832, 2154, 3857]) assert.equal(remarkOf(code), "", String(code));
 });
 
 test("a code the table lacks and a datum that is tied to nothing are refused", () => {
@@ -68,6 +67,22 @@ test("a code the table lacks and a datum that is tied to nothing are refused", (
     /^SegError: scene\.tif: the datum shift of EPSG:2062 \(Madrid 1870 \(Madrid\) \/ Spain LCC\) is not known here/,
   );
   assert.equal(transformer(madrid, systemOfEpsg(2062, "labels"), "scene.tif"), undefined);
+});
+
+test("two systems that are neither WGS 84 are converted through it", () => {
+  const place: Point = [-1.5, 52.5];
+  for (const [from, to] of [
+    [27700, 3857],
+    [3857, 28992],
+    [27572, 32631],
+    [2263, 26918],
+  ]) {
+    const [source, target] = [systemOfEpsg(from!, "labels"), systemOfEpsg(to!, "scene.tif")];
+    const start = transformer(WGS84, source, "labels")!(place);
+    const direct = transformer(source, target, "scene.tif")!(start);
+    const through = transformer(WGS84, target, "scene.tif")!(place);
+    assert.ok(apart(direct, through, 1) < 0.02, `EPSG:${from} to EPSG:${to}: ${direct}, not ${through}`);
+  }
 });
 
 test("a place that is no number stays none", () => {
