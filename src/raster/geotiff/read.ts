@@ -6,7 +6,7 @@ import type { PixelArray, Raster } from "../../contract.js";
 import type { Window } from "../windows.js";
 import { type BlockReader, createBlockReader } from "./blocks.js";
 import { type Directory, readDirectories } from "./directory.js";
-import { bandNamesOf } from "./gdal-xml.js";
+import { bandNamesOf, metadataOf } from "./gdal-xml.js";
 import { type Grid, readGrid } from "./georeference.js";
 import { type Layout, readLayout, type SampleType } from "./layout.js";
 import { type ByteSource, damaged, openSource } from "./source.js";
@@ -35,6 +35,8 @@ export interface GeoRaster {
   readonly hasAlpha: boolean;
   /** Names given to the bands in the file; empty strings where there are none. */
   readonly bandNames: readonly string[];
+  /** GDAL's metadata items: of the file by name, of a band (0-based) as `BAND:NAME`. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** RGB triples of a palette image, whose samples stay indices. */
   readonly colorMap?: Uint8Array;
   readonly blockWidth: number;
@@ -74,6 +76,7 @@ async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRa
     grid: await readGrid(main, layout.width, layout.height),
     hasAlpha: alpha !== undefined,
     bandNames: bandNamesOf(await main.text(42112), bands),
+    metadata: metadataOf(await main.text(42112)),
     colorMap: layout.photometric === 3 ? await colorMap(main, source, layout.bits) : undefined,
     blockWidth: layout.blockWidth,
     blockHeight: layout.blockHeight,
