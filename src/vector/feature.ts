@@ -1,9 +1,9 @@
 /** @file What the writers of vector files are given: features one after another, with attributes that are told beforehand. */
 
-/** One attribute of all features; `decimals` are how many a number is worth in text. */
+/** One attribute of all features, integers of 32 bits, longs of 64; `decimals` are how many a number is worth in text. */
 export interface Field {
   readonly name: string;
-  readonly type: "integer" | "double" | "string";
+  readonly type: "integer" | "long" | "double" | "string";
   readonly decimals?: number;
 }
 

@@ -2,7 +2,9 @@
 import { SegError } from "../errors.js";
 import type { AtomicFile } from "../files.js";
 import type { FeatureWriter, Layer } from "./feature.js";
+import { flatGeobufWriter } from "./flatgeobuf.js";
 import { geoJsonLinesWriter, geoJsonWriter } from "./geojson-writer.js";
+import { scratchNames, withScratchFile } from "./scratch.js";
 
 /** A format: the system it is in unless asked otherwise, and how it is written. */
 export interface Format {
@@ -20,9 +22,20 @@ const asText = (create: (file: AtomicFile, layer: Layer) => FeatureWriter): Form
   },
 });
 
+const flatGeobuf: Format = {
+  crs: "native",
+  write: (file, layer, path, use) =>
+    withScratchFile(scratchNames(path).features, async (scratch) => {
+      const writer = flatGeobufWriter(file, layer, scratch);
+      await use(writer);
+      await writer.end();
+    }),
+};
+
 const FORMATS: Readonly<Record<string, Format>> = {
   ".geojson": asText(geoJsonWriter),
   ".geojsonl": asText(geoJsonLinesWriter),
+  ".fgb": flatGeobuf,
 };
 
 /** The format of a file. SegError for an ending that has none. */

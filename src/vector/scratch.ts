@@ -15,8 +15,8 @@ export interface ScratchFile {
 
 let counter = Math.floor(performance.timeOrigin);
 
-/** The names a sweep of `output` should look for. */
-export const scratchNames = (output: string): string[] => [`${output}.arcs`, `${output}.features`];
+/** What the scratch files of an output are called after. */
+export const scratchNames = (output: string) => ({ arcs: `${output}.arcs`, features: `${output}.features` });
 
 /** Runs `use` with an empty scratch file called `name`, which is removed afterwards. */
 export async function withScratchFile<T>(name: string, use: (file: ScratchFile) => Promise<T>): Promise<T> {
@@ -30,19 +30,31 @@ export async function withScratchFile<T>(name: string, use: (file: ScratchFile) 
   }
 }
 
+const BUFFER_BYTES = 2 ** 20;
+
 function scratchFile(name: string, handle: number): ScratchFile {
+  let pending: Uint8Array[] = [];
+  let written = 0;
   let length = 0;
+  const flush = () => {
+    const bytes = Buffer.concat(pending);
+    pending = [];
+    for (let done = 0; done < bytes.length; ) {
+      done += guarded(name, () => writeSync(handle, bytes, done, bytes.length - done, written + done));
+    }
+    written = length;
+  };
   return {
     get length() {
       return length;
     },
     append(bytes) {
-      for (let done = 0; done < bytes.length; ) {
-        done += guarded(name, () => writeSync(handle, bytes, done, bytes.length - done, length + done));
-      }
+      pending.push(bytes);
       length += bytes.length;
+      if (length - written > BUFFER_BYTES) flush();
     },
     read(position, count) {
+      if (position + count > written) flush();
       const out = Buffer.allocUnsafe(count);
       for (let done = 0; done < count; ) {
         const got = readSync(handle, out, done, count - done, position + done);

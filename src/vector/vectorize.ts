@@ -56,7 +56,7 @@ export interface Vectorized {
 export async function vectorize(input: string, options: VectorizeOptions, talk: Talk = silent): Promise<Vectorized> {
   const format = formatOf(options.out);
   if (!options.force) refuseExisting(options.out);
-  await sweepLeftovers([options.out, ...scratchNames(options.out)]);
+  await sweepLeftovers([options.out, ...Object.values(scratchNames(options.out))]);
   const raster = await openGeoTiff(input);
   let confidence: Confidence | undefined;
   try {
@@ -101,7 +101,7 @@ async function write(job: Job): Promise<Vectorized> {
   const counts = new Map<number, number>();
   let pixels = 0;
   await withAtomicFile(out, (file) =>
-    withScratchFile(scratchNames(out)[0], async (scratch) => {
+    withScratchFile(scratchNames(out).arcs, async (scratch) => {
       await format.write(file, layer, out, async (writer) => {
         for await (const region of polygonise(raster, { ...polygoniseOptions(job, names), scratch })) {
           counts.set(region.classId, (counts.get(region.classId) ?? 0) + 1);
@@ -144,7 +144,7 @@ function fieldsOf({ area }: Placed, confident: boolean): Field[] {
   return [
     { name: "class_id", type: "integer" },
     { name: "class_name", type: "string" },
-    { name: "pixel_count", type: "integer" },
+    { name: "pixel_count", type: "long" },
     ...(area ? [{ name: "area_m2", type: "double", decimals: 3 } as const] : []),
     ...(confident ? [{ name: "mean_confidence", type: "double", decimals: 4 } as const] : []),
   ];
