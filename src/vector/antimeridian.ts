@@ -16,6 +16,8 @@ interface Chain {
 
 /** Parts below it, in square degrees, are where a ring only touches the line. */
 const NOTHING = 1e-13;
+/** What lies as near to the line is on it: conversions are no more exact. Some tenths of a millimetre. */
+const ON_LINE = 1e-9;
 
 /**
  * Cuts one polygon, its exterior counter-clockwise and first, into those within -180..180. `wraps`: longitudes jump from 180 to -180, as conversions
@@ -23,20 +25,22 @@ const NOTHING = 1e-13;
  */
 export function cutAtAntimeridian(rings: PolygonRings, wraps: boolean): PolygonRings[] {
   if (!rings.some((ring) => leavesMap(ring, wraps))) return [rings];
-  const whole: Position[][] = [];
+  const loops: Position[][] = [];
   const chains: Chain[] = [];
   for (const ring of rings) {
     const parts = cutRing(runningOn(ring, wraps));
-    if (parts.length === 1 && parts[0].closed) whole.push(parts[0].positions);
-    else for (const { positions } of parts) chains.push({ positions, used: false });
+    if (parts.length === 1 && !isOnEdge(parts[0][0])) loops.push(parts[0].slice(0, -1));
+    else for (const positions of parts) chains.push({ positions, used: false });
   }
-  const outlines = [...joinChains(chains), ...whole].map(flat).filter((ring) => ring.length >= 6);
+  const outlines = [...joinChains(chains).flatMap(simpleLoops), ...loops].map((loop) => Float64Array.from(loop.flat()));
   const exteriors = outlines.filter((ring) => twiceSignedArea(ring) > NOTHING);
   const holes = outlines.filter((ring) => twiceSignedArea(ring) < -NOTHING);
   const polygons = exteriors.map((exterior) => [exterior]);
   for (const hole of holes) around(hole, polygons).push(hole);
   return polygons;
 }
+
+const isOnEdge = ([x]: Position) => Math.abs(x) === 180;
 
 function leavesMap(ring: Float64Array, wraps: boolean): boolean {
   for (let i = 0, j = ring.length - 2; i < ring.length; j = i, i += 2) {
@@ -51,37 +55,49 @@ function runningOn(ring: Float64Array, wraps: boolean): Position[] {
   for (let i = 0; i <= ring.length; i += 2) {
     const [x, y] = [ring[i % ring.length], ring[(i % ring.length) + 1]];
     const last = out[out.length - 1];
-    out.push([wraps && last ? x + 360 * Math.round((last[0] - x) / 360) : x, y]);
+    const running = wraps && last ? x + 360 * Math.round((last[0] - x) / 360) : x;
+    const line = 360 * Math.round((running - 180) / 360) + 180;
+    out.push([Math.abs(running - line) < ON_LINE ? line : running, y]);
   }
   return out;
 }
 
-const stripOf = (longitude: number) => Math.floor((longitude + 180) / 360);
-
-/** A running ring as chains, each moved to -180..180; one closed chain without the repeated end where it crosses no line. */
-function cutRing(positions: readonly Position[]): { positions: Position[]; closed: boolean }[] {
-  const parts: Position[][] = [[]];
-  for (const [i, [x, y]] of positions.entries()) {
-    const strip = stripOf(x);
-    if (i > 0) cross(parts, positions[i - 1], [x, y]);
-    parts[parts.length - 1].push([x - 360 * strip, y]);
+/**
+ * A running ring as chains from line to line, each moved to -180..180; edges on a line are left out, for the rectangle's edge is walked there anyhow.
+ * A ring that meets no line is one closed chain.
+ */
+function cutRing(ring: readonly Position[]): Position[][] {
+  const positions = withCrossings(ring);
+  const onLine = ([x]: Position) => (x - 180) % 360 === 0;
+  const start = Math.max(0, positions.findIndex(onLine));
+  const turn = ring[ring.length - 1][0] - ring[0][0];
+  const again = positions.slice(1, start + 1).map(([x, y]): Position => [x + turn, y]);
+  const around = [...positions.slice(start), ...again]; // from a line on, if there is one
+  const parts: Position[][] = [];
+  for (let i = 1; i < around.length; i++) {
+    const [from, to] = [around[i - 1], around[i]];
+    if (onLine(from) && from[0] === to[0]) continue;
+    const strip = Math.floor(((from[0] + to[0]) / 2 + 180) / 360);
+    if (i === 1 || onLine(from)) parts.push([[from[0] - 360 * strip, from[1]]]);
+    parts[parts.length - 1].push([to[0] - 360 * strip, to[1]]);
   }
-  if (parts.length === 1) return [{ positions: parts[0].slice(0, -1), closed: true }];
-  const last = parts.pop() ?? [];
-  parts[0] = [...last, ...parts[0].slice(1)]; // the ring began within a chain
-  return parts.map((part) => ({ positions: part, closed: false }));
+  return parts;
 }
 
-/** Ends the last part and begins another at each line between two positions. */
-function cross(parts: Position[][], from: Position, to: Position): void {
-  const [a, b] = [stripOf(from[0]), stripOf(to[0])];
-  const step = Math.sign(b - a);
-  for (let strip = a; strip !== b; strip += step) {
-    const line = 360 * (strip + (step > 0 ? 1 : 0)) - 180;
-    const latitude = latitudeAt(line, from, to);
-    parts[parts.length - 1].push([step > 0 ? 180 : -180, latitude]);
-    parts.push([[step > 0 ? -180 : 180, latitude]]);
+/** A ring with the positions where its edges cross a line between their ends. */
+function withCrossings(ring: readonly Position[]): Position[] {
+  const out: Position[] = [ring[0]];
+  for (let i = 1; i < ring.length; i++) {
+    const [from, to] = [ring[i - 1], ring[i]];
+    const step = Math.sign(to[0] - from[0]);
+    const first =
+      step > 0 ? 360 * Math.floor((from[0] + 180) / 360) + 180 : 360 * Math.ceil((from[0] - 180) / 360) - 180;
+    for (let line = first; step * (to[0] - line) > 0; line += 360 * step) {
+      if (line !== from[0]) out.push([line, latitudeAt(line, from, to)]);
+    }
+    if (to[0] !== from[0] || to[1] !== from[1]) out.push(to);
   }
+  return out;
 }
 
 /** Reckoned from the western end both ways, so that neighbours are cut in the same point. */
@@ -90,8 +106,9 @@ function latitudeAt(line: number, a: Position, b: Position): number {
   return west[1] + ((line - west[0]) / (east[0] - west[0])) * (east[1] - west[1]);
 }
 
-/** Way along the rectangle's edge, counter-clockwise from its lower right corner: up to 180 on the right, down to 360 on the left. */
-const edgeAt = ([x, y]: Position) => (x > 0 ? 90 + y : 270 - y);
+/** Way along the rectangle's edge, counter-clockwise from its lower right corner, the sides along the poles counted as 1. */
+const edgeAt = ([x, y]: Position) => (x > 0 ? 90 + y : 271 - y);
+const [UPPER_LEFT, EDGE] = [181, 362];
 
 function joinChains(chains: readonly Chain[]): Position[][] {
   const rings: Position[][] = [];
@@ -102,10 +119,12 @@ function joinChains(chains: readonly Chain[]): Position[][] {
       chain.used = true;
       ring.push(...chain.positions);
       const from = edgeAt(chain.positions[chain.positions.length - 1]);
-      const [next, way] = nextStart(chains, from, first);
-      if (from < 180 && from + way >= 180) ring.push([180, 90], [-180, 90]);
-      if (from < 360 && from + way >= 360) ring.push([-180, -90], [180, -90]);
-      if (from + way >= 540) ring.push([180, 90], [-180, 90]);
+      const [next, way] = nextStart(chains, chain, first);
+      for (let turn = 0; turn <= EDGE; turn += EDGE) {
+        const [top, bottom] = [turn + UPPER_LEFT, turn + EDGE];
+        if (from < top && from + way >= top) ring.push([180, 90], [-180, 90]);
+        if (from < bottom && from + way >= bottom) ring.push([-180, -90], [180, -90]);
+      }
       chain = next;
     }
     rings.push(ring);
@@ -113,24 +132,49 @@ function joinChains(chains: readonly Chain[]): Position[][] {
   return rings;
 }
 
-/** The chain that begins next along the edge, and how far that is. */
-function nextStart(chains: readonly Chain[], from: number, first: Chain): readonly [Chain, number] {
+/**
+ * The chain that goes on where one ends, and how far along the edge it begins: one from the same point where the polygon lies between the two, else the
+ * next one.
+ */
+function nextStart(chains: readonly Chain[], ended: Chain, first: Chain): readonly [Chain, number] {
+  const { positions } = ended;
+  const [before, end] = positions.slice(-2);
+  const edgeTurn = turnFrom(end, before, [end[0], end[1] + (end[0] > 0 ? 1 : -1)]);
   let best: readonly [Chain, number] = [first, Number.POSITIVE_INFINITY];
+  let nearest = edgeTurn;
   for (const chain of chains) {
     if (chain.used && chain !== first) continue;
-    const way = (edgeAt(chain.positions[0]) - from + 360) % 360;
-    if (way < best[1]) best = [chain, way];
+    const way = (edgeAt(chain.positions[0]) - edgeAt(end) + EDGE) % EDGE;
+    if (way > 0 && nearest === edgeTurn && way < best[1]) best = [chain, way];
+    const turn = way === 0 ? turnFrom(end, before, chain.positions[1]) : edgeTurn;
+    if (turn < nearest) [nearest, best] = [turn, [chain, 0]];
   }
   return best;
 }
 
-/** A flat ring without positions that repeat the one before. */
-function flat(positions: readonly Position[]): Float64Array {
-  const kept = positions.filter(([x, y], i) => {
-    const before = positions[(i + positions.length - 1) % positions.length];
-    return x !== before[0] || y !== before[1];
-  });
-  return Float64Array.from(kept.flat());
+/** Angle at a point from one position clockwise to another, 0..2 pi. */
+function turnFrom([x, y]: Position, from: Position, to: Position): number {
+  const turn = Math.atan2(from[1] - y, from[0] - x) - Math.atan2(to[1] - y, to[0] - x);
+  return turn < 0 ? turn + 2 * Math.PI : turn;
+}
+
+/** A ring as rings that pass no point twice: where it touches itself on the line it is parted. */
+function simpleLoops(ring: readonly Position[]): Position[][] {
+  const loops: Position[][] = [];
+  const path: Position[] = [];
+  const places = new Map<string, number>();
+  for (const position of [...ring, ring[0]]) {
+    const place = places.get(String(position));
+    if (place !== undefined) {
+      const loop = path.splice(place + 1);
+      for (const passed of loop) places.delete(String(passed));
+      if (loop.length >= 2) loops.push([position, ...loop]);
+    } else {
+      places.set(String(position), path.length);
+      path.push(position);
+    }
+  }
+  return loops;
 }
 
 /** The polygon a hole lies in: the one most of its corners are in, for some may touch. */
