@@ -44,22 +44,40 @@ const isOnEdge = ([x]: Position) => Math.abs(x) === 180;
 
 function leavesMap(ring: Float64Array, wraps: boolean): boolean {
   for (let i = 0, j = ring.length - 2; i < ring.length; j = i, i += 2) {
-    if (Math.abs(ring[i]) > 180 || (wraps && Math.abs(ring[i] - ring[j]) > 180)) return true;
+    if (Math.abs(ring[i]) > 180) return true;
+    if (wraps && (isPole(ring[i + 1]) || Math.abs(ring[i] - ring[j]) > 180)) return true;
   }
   return false;
 }
 
+const isPole = (latitude: number) => Math.abs(latitude) > 90 - ON_LINE;
+
 /** Positions without jumps; the first is repeated at the end, a turn on where the ring goes round a pole. */
 function runningOn(ring: Float64Array, wraps: boolean): Position[] {
-  const out: Position[] = [];
-  for (let i = 0; i <= ring.length; i += 2) {
-    const [x, y] = [ring[i % ring.length], ring[(i % ring.length) + 1]];
+  const given = Array.from({ length: ring.length / 2 }, (_, i): Position => [ring[2 * i], ring[2 * i + 1]]);
+  if (!wraps) return [...given, given[0]].map(snapped);
+  const start = given.findIndex(([, y]) => !isPole(y));
+  const out: Position[] = [snapped(given[start])];
+  for (let i = 1; i <= given.length; i++) {
+    const [x, y] = given[(start + i) % given.length];
     const last = out[out.length - 1];
-    const running = wraps && last ? x + 360 * Math.round((last[0] - x) / 360) : x;
-    const line = 360 * Math.round((running - 180) / 360) + 180;
-    out.push([Math.abs(running - line) < ON_LINE ? line : running, y]);
+    if (isPole(y)) out.push([last[0], 90 * Math.sign(y)]);
+    else if (isPole(last[1])) out.push(snapped([beyondPole(x, last), last[1]]), snapped([beyondPole(x, last), y]));
+    else out.push(snapped([x + 360 * Math.round((last[0] - x) / 360), y]));
   }
   return out;
+}
+
+/** A pole is a side of the map, which has the polygon on its left: walked to the west at the north pole, to the east at the south pole. */
+function beyondPole(x: number, [last, pole]: Position): number {
+  const turns = (last - x) / 360;
+  return x + 360 * (pole > 0 ? Math.floor(turns) : Math.ceil(turns));
+}
+
+/** A position, on the line where it is as near as can be told. */
+function snapped([x, y]: Position): Position {
+  const line = 360 * Math.round((x - 180) / 360) + 180;
+  return [Math.abs(x - line) < ON_LINE ? line : x, y];
 }
 
 /**
