@@ -8,7 +8,7 @@ import type { Window } from "../windows.js";
 import { type BlockCache, createBlockCache, type ReadStats } from "./block-cache.js";
 import { type BlockReader, createBlockReader } from "./blocks.js";
 import { type Directory, readDirectories } from "./directory.js";
-import { bandNamesOf, fileItemsOf } from "./gdal-xml.js";
+import { bandNamesOf, metadataOf } from "./gdal-xml.js";
 import { type Grid, readGrid } from "./georeference.js";
 import { allocate, type Layout, readLayout, type SampleType } from "./layout.js";
 import { type Level, readLevels } from "./levels.js";
@@ -39,12 +39,12 @@ export interface GeoRaster {
   readonly hasAlpha: boolean;
   /** Names given to the bands in the file; empty strings where there are none. */
   readonly bandNames: readonly string[];
+  /** GDAL's metadata items: of the file by name, of a band (0-based) as `BAND:NAME`. */
+  readonly metadata: ReadonlyMap<string, string>;
   /** RGB triples of a palette image, whose samples stay indices. */
   readonly colorMap?: Uint8Array;
   readonly blockWidth: number;
   readonly blockHeight: number;
-  /** GDAL metadata items of the whole file. */
-  readonly metadata: ReadonlyMap<string, string>;
   /** Smaller copies of the whole, largest first, in pixels; a view has none. */
   readonly overviews: readonly { readonly width: number; readonly height: number }[];
   /**
@@ -95,10 +95,10 @@ async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRa
     grid: await readGrid(main, layout.width, layout.height),
     hasAlpha: alpha !== undefined,
     bandNames: bandNamesOf(await main.text(42112), bands),
+    metadata: metadataOf(await main.text(42112)),
     colorMap: layout.photometric === 3 ? await colorMap(main, source, layout.bits) : undefined,
     blockWidth: layout.blockWidth,
     blockHeight: layout.blockHeight,
-    metadata: fileItemsOf(await main.text(42112)),
     overviews: levels.slice(1).map(({ width, height }) => ({ width, height })),
     read: (window, wanted = all) => readWindow(file, full, window, wanted),
     readLevel: async (level, window, wanted = all) => readWindow(file, await open(level), window, wanted),
