@@ -33,3 +33,15 @@ export function bandNamesOf(metadata: string | undefined, bands: number): string
   }
   return names;
 }
+
+/** The items of a tag 42112 that speak of the whole file, by name. */
+export function fileItemsOf(metadata: string | undefined): Map<string, string> {
+  const items = new Map<string, string>();
+  for (const [, attributes, value] of (metadata ?? "").matchAll(/<Item([^<>]{0,200})>([^<]{0,4000})<\/Item>/g)) {
+    const name = /name="([^"]{1,100})"/.exec(attributes)?.[1];
+    if (name !== undefined && !/ (sample|domain)="/.test(attributes)) {
+      items.set(unescapeXml(name), unescapeXml(unescapeXml(value)));
+    }
+  }
+  return items;
+}

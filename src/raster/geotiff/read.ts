@@ -6,7 +6,7 @@ import type { PixelArray, Raster } from "../../contract.js";
 import type { Window } from "../windows.js";
 import { type BlockReader, createBlockReader } from "./blocks.js";
 import { type Directory, readDirectories } from "./directory.js";
-import { bandNamesOf } from "./gdal-xml.js";
+import { bandNamesOf, fileItemsOf } from "./gdal-xml.js";
 import { type Grid, readGrid } from "./georeference.js";
 import { type Layout, readLayout, type SampleType } from "./layout.js";
 import { type ByteSource, damaged, openSource } from "./source.js";
@@ -19,6 +19,14 @@ export interface OpenOptions {
   readonly alpha?: "mask" | "band";
   /** Decoded blocks kept, in bytes; default 64 MiB. */
   readonly cacheBytes?: number;
+  /** Reads the pixels of this one of `overviews` in place of the full ones; `grid` is then of its size. */
+  readonly overview?: number;
+}
+
+/** Pixels. */
+interface Size {
+  readonly width: number;
+  readonly height: number;
 }
 
 /** An open GeoTIFF. */
@@ -39,6 +47,12 @@ export interface GeoRaster {
   readonly colorMap?: Uint8Array;
   readonly blockWidth: number;
   readonly blockHeight: number;
+  /** GDAL metadata items of the whole file. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Compression code of the pixels (TIFF tag 259). */
+  readonly compression: number;
+  /** Sizes of the reduced copies the file holds, as stored: usually large to small. */
+  readonly overviews: readonly Size[];
   /**
    * A window inside the raster, with the bands named (0-based; default all). `valid` is 0 where the internal mask or alpha is,
    * else where every band read is nodata, and where a band is NaN; it is absent where all pixels hold data.
@@ -61,7 +75,10 @@ export async function openGeoTiff(path: string, options: OpenOptions = {}): Prom
 async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRaster> {
   const directories = await readDirectories(source);
   const main = directories[0];
-  const layout = await readLayout(main, source);
+  const reduced = await overviewsOf(directories);
+  const shown = options.overview === undefined ? main : reduced[options.overview];
+  if (!shown) throw new Error(`internal: overview ${options.overview} of ${reduced.length}`);
+  const layout = await readLayout(shown, source);
   const nodata = parseNodata(await main.text(42113));
   const alpha = alphaSample(layout);
   const masked = alpha !== undefined && (options.alpha ?? "mask") === "mask";
@@ -74,6 +91,9 @@ async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRa
     grid: await readGrid(main, layout.width, layout.height),
     hasAlpha: alpha !== undefined,
     bandNames: bandNamesOf(await main.text(42112), bands),
+    metadata: fileItemsOf(await main.text(42112)),
+    compression: layout.compression,
+    overviews: await Promise.all(reduced.map(sizeOf)),
     colorMap: layout.photometric === 3 ? await colorMap(main, source, layout.bits) : undefined,
     blockWidth: layout.blockWidth,
     blockHeight: layout.blockHeight,
@@ -81,6 +101,17 @@ async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRa
     close: () => source.close(),
   };
 }
+
+/** Directories of reduced copies of the image (subfile type 1); not those of its mask. */
+async function overviewsOf(directories: readonly Directory[]): Promise<Directory[]> {
+  const kinds = await Promise.all(directories.map((directory) => directory.number(254, 0)));
+  return directories.filter((_, i) => i > 0 && (kinds[i] & 5) === 1);
+}
+
+const sizeOf = async (directory: Directory): Promise<Size> => ({
+  width: await directory.number(256, 0),
+  height: await directory.number(257, 0),
+});
 
 /** GDAL's nodata text; undefined where absent or not a number. */
 function parseNodata(text: string | undefined): number | undefined {
