@@ -25,6 +25,7 @@ const MODULES = [
   "frame",
   "gestures",
   "layers",
+  "pieces",
   "probe",
   "pyramid",
   "tile-cache",

@@ -13,6 +13,8 @@ const MOST_REDUCTION = 32;
 /** Pixels read at a time. */
 const STRIP_PIXELS = 2 ** 22;
 const SAMPLE_SIDE = 256;
+/** Positions along one axis that are averaged, at least, where there are as many. */
+const SAMPLES = 4;
 
 /** A scene ready to be shown under a map. */
 export interface SourceTiles {
@@ -204,17 +206,18 @@ function paint(
   }
 }
 
-/** Sums of the bands over a rectangle's valid pixels, into `sums`; returns how many there are. */
+/** Sums of the bands over a rectangle's valid pixels, into `sums`; returns how many there are. Of wide rectangles an even sample is taken. */
 function addUp(
   { data, width, bands, valid }: Raster,
-  columns: readonly [number, number],
-  rows: readonly [number, number],
+  [left, right]: readonly [number, number],
+  [top, bottom]: readonly [number, number],
   sums: Float64Array,
 ): number {
   sums.fill(0);
   let count = 0;
-  for (let y = rows[0]; y < rows[1]; y++) {
-    for (let x = columns[0]; x < columns[1]; x++) {
+  const [stepX, stepY] = [right - left, bottom - top].map((length) => Math.max(1, Math.floor(length / SAMPLES)));
+  for (let y = top + (stepY >> 1); y < bottom; y += stepY) {
+    for (let x = left + (stepX >> 1); x < right; x += stepX) {
       const pixel = y * width + x;
       if (valid && valid[pixel] === 0) continue;
       count++;

@@ -1,36 +1,25 @@
 /** @file A cloud-optimised GeoTIFF read by range requests: its sizes, and their blocks as bytes. Decoding is geotiff.js's. */
 import type { GeoTIFFImage } from "geotiff";
-import type { Level } from "./pyramid.js";
+import { createPieces } from "./pieces.js";
+import type { Block, Level } from "./pyramid.js";
 
 /** The bundle is a script of its own that defines this name. */
 declare const GeoTIFF: typeof import("geotiff");
 
-/** Samples of a block, interleaved [height, width, bands]. */
-export interface Block {
-  readonly data: ArrayLike<number>;
-  readonly width: number;
-  readonly height: number;
-  readonly bands: number;
-}
-
+/** An open file. */
 export interface Cog {
   /** From the full size down. */
   readonly levels: readonly Level[];
   block(level: number, column: number, row: number, signal: AbortSignal): Promise<Block>;
 }
 
-/** Requests of geotiff.js are rounded to pieces of this size, which neighbouring blocks share. */
-const PIECE = 32768;
-/** Pieces kept: 16 MiB. */
-const PIECES = 512;
 /** Blocks of files in strips, or in tiles beyond any use. */
 const SIDE = 256;
 const MOST_SIDE = 1024;
 
 /** Opens a file of this server; `onBytes` hears how much came over the wire. */
 export async function openCog(url: string, onBytes: (count: number) => void): Promise<Cog> {
-  const options = { maxRanges: 0, blockSize: PIECE, cacheSize: PIECES }; // the types of geotiff.js forget the last two
-  const file = await GeoTIFF.fromCustomClient(createClient(url, onBytes), options);
+  const file = await GeoTIFF.GeoTIFF.fromSource(createPieces(url, onBytes));
   const count = await file.getImageCount();
   const images: GeoTIFFImage[] = [];
   for (let i = 0; i < count; i++) {
@@ -44,36 +33,6 @@ export async function openCog(url: string, onBytes: (count: number) => void): Pr
     levels,
     block: (level, column, row, signal) => readBlock(images[level], levels[level], column, row, signal),
   };
-}
-
-/** Browsers line up requests for one address behind their cache, so none is used: pieces are kept here. */
-function createClient(url: string, onBytes: (count: number) => void) {
-  class Reply extends GeoTIFF.BaseResponse {
-    constructor(
-      private readonly response: Response,
-      private readonly data: ArrayBuffer,
-    ) {
-      super();
-    }
-    override get status() {
-      return this.response.status;
-    }
-    override getHeader(name: string) {
-      return this.response.headers.get(name) ?? undefined;
-    }
-    override async getData() {
-      return this.data;
-    }
-  }
-  class Client extends GeoTIFF.BaseClient {
-    override async request({ headers, signal }: RequestInit = {}) {
-      const response = await fetch(url, { headers, signal, cache: "no-store" });
-      const data = await response.arrayBuffer();
-      onBytes(data.byteLength);
-      return new Reply(response, data);
-    }
-  }
-  return new Client(url);
 }
 
 function levelOf(image: GeoTIFFImage, full: GeoTIFFImage): Level {

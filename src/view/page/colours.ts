@@ -1,6 +1,6 @@
 /** @file From samples to the colours they are drawn in: RGBA of classes, and of values from 0 to 1 as greys. */
-import type { Block } from "./cog.js";
 import type { ClassEntry } from "./meta.js";
+import type { Block } from "./pyramid.js";
 
 /** A colour for each byte, as RGBA in the memory order of canvases; 0 is transparent. */
 export type ByteColours = Uint32Array;

@@ -8,6 +8,8 @@ export interface Layer {
   picture(key: string): CanvasImageSource | undefined;
   /** Whether reduced pixels are mixed; classes never are. */
   readonly isSmooth: boolean;
+  /** Whether coarse levels cost no more than fine ones. */
+  readonly isCheap: boolean;
   readonly opacity: number;
 }
 

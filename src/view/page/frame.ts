@@ -43,9 +43,8 @@ function drawTiles(
   const { canvas } = context;
   const level = levelFor(layer.levels, view.zoom);
   const cells = visibleCells(layer.levels, level, view, canvas);
-  const coarsest = layer.levels.length - 1;
-  const behind = visibleCells(layer.levels, coarsest, view, canvas).slice(0, 4); // shown while finer ones are on their way
-  const keys = [...new Set([...cells, ...behind].map(keyOf))];
+  const behind = layer.isCheap ? visibleCells(layer.levels, layer.levels.length - 1, view, canvas).slice(0, 4) : [];
+  const keys = [...new Set([...cells, ...behind].map(keyOf))]; // coarse ones are shown while finer ones are on their way
   cache.want(keys);
   drawLayer(context, layer, cells, view, canvas, meta);
   return cache.isWaiting(keys);
@@ -56,7 +55,8 @@ function drawSource(context: CanvasRenderingContext2D, frame: Frame, { levels, c
   const isShown = levels.length > 0 && frame.choice.showsSource && !isCoarser;
   const note = `${frame.meta.source.note}${isCoarser ? " (zoom in to see it: it holds no reduced copies)" : ""}`;
   element("source-note", HTMLElement).textContent = note;
-  if (isShown) return drawTiles(context, frame, { levels, isSmooth: true, opacity: 1, picture: cache.get }, cache);
+  if (isShown)
+    return drawTiles(context, frame, { levels, isSmooth: true, isCheap: false, opacity: 1, picture: cache.get }, cache);
   cache.want([]);
   return false;
 }
@@ -77,7 +77,12 @@ function drawBlocks(
     const tile = cache.get(key);
     return tile && paint(tile, band, colours);
   };
-  return drawTiles(context, frame, { levels: cog.levels, isSmooth: false, opacity: choice.opacity, picture }, cache);
+  return drawTiles(
+    context,
+    frame,
+    { levels: cog.levels, isSmooth: false, isCheap: true, opacity: choice.opacity, picture },
+    cache,
+  );
 }
 
 /** The pixel that is kept: a frame around it that stays visible from afar. */

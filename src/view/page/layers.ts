@@ -1,8 +1,8 @@
 /** @file The files behind the layers: blocks of the map and its probabilities, pictures of the source, each with its tiles at hand. */
-import { type Block, type Cog, openCog } from "./cog.js";
+import { type Cog, openCog } from "./cog.js";
 import { type ByteColours, paintBand } from "./colours.js";
 import type { ViewMeta } from "./meta.js";
-import type { Level } from "./pyramid.js";
+import type { Block, Level } from "./pyramid.js";
 import { createTileCache, type TileCache } from "./tile-cache.js";
 
 /** Bytes of tiles kept of each file. */

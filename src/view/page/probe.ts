@@ -1,9 +1,8 @@
 /** @file The pixel under the pointer: its place, its class, and what the model thought of it. */
-import type { Block } from "./cog.js";
 import { element, make, swatch } from "./controls.js";
 import type { ViewMeta } from "./meta.js";
 import type { BlockFile } from "./layers.js";
-import { keyOf, type Level } from "./pyramid.js";
+import { type Block, keyOf, type Level } from "./pyramid.js";
 import type { Position } from "./viewport.js";
 
 /** Milliseconds the pointer rests before a pixel is read. */

@@ -10,6 +10,14 @@ export interface Level {
   readonly blockHeight: number;
 }
 
+/** Samples of a block, interleaved [height, width, bands]. */
+export interface Block {
+  readonly data: ArrayLike<number>;
+  readonly width: number;
+  readonly height: number;
+  readonly bands: number;
+}
+
 /** A block of a level; levels count from the finest. */
 export interface Cell {
   readonly level: number;

@@ -51,11 +51,10 @@ export function createTileCache<T>(options: TileCacheOptions<T>): TileCache<T> {
     try {
       keep(key, await fetch(key, controller.signal));
     } catch (error) {
-      if (controller.signal.aborted) return; // stopped by `want`, which has forgotten it already
-      failures.set(key, (failures.get(key) ?? 0) + 1);
+      if (!controller.signal.aborted) failures.set(key, (failures.get(key) ?? 0) + 1);
       if (!isMissing(key)) fault = error;
     }
-    if (running.get(key) === controller) running.delete(key);
+    running.delete(key); // only now, so that those that were stopped count until they have ended
     onTile(fault);
     fill();
   };
@@ -68,11 +67,7 @@ export function createTileCache<T>(options: TileCacheOptions<T>): TileCache<T> {
   return {
     want(keys) {
       wanted = keys;
-      for (const [key, controller] of running) {
-        if (keys.includes(key)) continue;
-        running.delete(key);
-        controller.abort();
-      }
+      for (const [key, controller] of running) if (!keys.includes(key)) controller.abort();
       fill();
     },
     get(key) {
