@@ -1,5 +1,5 @@
 /**
- * @file The files of the page, read once at the start: its own scripts (compiled, or compiled now where the program runs from source) and
+ * @file The files of the page, read once: its own scripts (compiled, or compiled now where the program runs from source) and
  * geotiff.js as its makers bundle it for browsers.
  */
 import { existsSync } from "node:fs";
@@ -33,8 +33,15 @@ const MODULES = [
 ];
 const SCRIPT = "text/javascript; charset=utf-8";
 
-/** The page's files by path. */
-export async function loadAssets(): Promise<Map<string, Asset>> {
+let loaded: Promise<ReadonlyMap<string, Asset>> | undefined;
+
+/** The page's files by path; read when first asked for. */
+export function loadAssets(): Promise<ReadonlyMap<string, Asset>> {
+  loaded ??= readAssets();
+  return loaded;
+}
+
+async function readAssets(): Promise<Map<string, Asset>> {
   const asset = (type: string, body: string | Buffer) => ({ type, body: Buffer.from(body) });
   const scripts = await Promise.all(
     MODULES.map(async (name) => [`/${name}.js`, asset(SCRIPT, await script(name))] as const),

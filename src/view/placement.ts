@@ -39,8 +39,9 @@ export function placeOf(map: Placed, source: Placed): Placement | string {
 
 const IDENTITY: Placement = { x: { offset: 0, scale: 1 }, y: { offset: 0, scale: 1 } };
 
-/** Transforms in degrees lose digits: what is a whole number but for those is one. */
-const tidy = (value: number) => (Math.abs(value - Math.round(value)) < TOLERANCE * 1e-3 ? Math.round(value) : value);
+/** Transforms in degrees lose digits: what is a whole number but for those is one (and no negative zero). */
+const tidy = (value: number) =>
+  Math.abs(value - Math.round(value)) < TOLERANCE * 1e-3 ? Math.round(value) + 0 : value;
 
 /** inverse(from) after to: pixels of one raster to pixels of another. */
 function between(to: Transform, from: Transform): Transform {

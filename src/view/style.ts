@@ -55,7 +55,8 @@ dl { display: grid; grid-template-columns: auto 1fr; gap: 2px 12px; }
 dt { color: var(--soft); overflow-wrap: anywhere; }
 dd { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 #reading { min-height: 4.4em; align-content: start; }
-#reading .class { display: inline-flex; align-items: center; gap: 7px; font-weight: 600; }
+#reading .wide { grid-column: 1 / 3; text-align: left; margin: 3px 0; }
+#reading .class { display: grid; grid-template-columns: auto 1fr; align-items: center; gap: 8px; font-weight: 600; }
 #bars { display: grid; gap: 5px; margin-top: 8px; }
 #bars li { display: grid; grid-template-columns: 1fr auto; gap: 0 8px; font-size: 12.5px; }
 #bars .value { font-variant-numeric: tabular-nums; }
@@ -64,7 +65,7 @@ dd { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: anywh
 details summary { cursor: pointer; color: var(--soft); }
 details dl { margin-top: 6px; font-size: 12.5px; }
 footer { margin-top: auto; font-variant-numeric: tabular-nums; }
-.tools { position: absolute; top: 14px; left: 14px; display: grid; gap: 1px; border-radius: 8px; overflow: hidden; box-shadow: 0 1px 5px rgb(0 0 0 / .3); }
+.tools { position: absolute; top: 14px; left: 14px; display: grid; gap: 1px; border-radius: 8px; overflow: hidden; background: var(--line); border: 1px solid var(--line); box-shadow: 0 1px 5px rgb(0 0 0 / .3); }
 .tools button { width: 34px; height: 34px; padding: 0; border: 0; border-radius: 0; font-size: 18px; line-height: 1; background: var(--panel); }
 .scale { position: absolute; left: 14px; bottom: 14px; display: flex; align-items: center; gap: 8px; padding: 4px 9px; border-radius: 7px; background: var(--panel); font-size: 12px; font-variant-numeric: tabular-nums; pointer-events: none; box-shadow: 0 1px 5px rgb(0 0 0 / .3); }
 #scale-bar { height: 6px; border: 1.5px solid currentColor; border-top: 0; }

@@ -105,6 +105,9 @@ function describeBands(from: string, to: string, names: readonly string[]): void
 
 /** Writes a cloud-optimised copy with reduced copies inside. */
 export function makeCog(from: string, to: string): void {
-  const options = ["COMPRESS=DEFLATE", "BLOCKSIZE=256", "OVERVIEW_RESAMPLING=MODE"].flatMap((option) => ["-co", option]);
+  const options = ["COMPRESS=DEFLATE", "BLOCKSIZE=256", "OVERVIEW_RESAMPLING=MODE"].flatMap((option) => [
+    "-co",
+    option,
+  ]);
   execFileSync("gdal_translate", ["-q", "-of", "COG", ...options, from, to]);
 }

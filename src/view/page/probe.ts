@@ -91,10 +91,10 @@ function rowsOf(meta: ViewMeta, { column, row, value }: Reading): HTMLElement[] 
     const text = (number: number) => number.toFixed(unit === "°" ? 6 : 2);
     rows.push(make("dt", "", "x, y"), make("dd", "coordinates", `${text(x)}, ${text(y)}`));
   }
-  const name = make("dd");
-  if (value !== undefined) name.append(className(meta, value));
-  else name.textContent = "…";
-  return [...rows, make("dt", "", "Class"), name];
+  const name = make("dd", "wide");
+  if (value === undefined) name.textContent = "…";
+  else name.append(className(meta, value));
+  return [name, ...rows];
 }
 
 function className({ classes, nodata }: ViewMeta, value: number): HTMLElement {
