@@ -45,6 +45,8 @@ export interface GeoRaster {
   readonly colorMap?: Uint8Array;
   readonly blockWidth: number;
   readonly blockHeight: number;
+  /** Compression code of the pixels (TIFF tag 259). */
+  readonly compression: number;
   /** Smaller copies of the whole, largest first, in pixels; a view has none. */
   readonly overviews: readonly { readonly width: number; readonly height: number }[];
   /**
@@ -99,6 +101,7 @@ async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRa
     colorMap: layout.photometric === 3 ? await colorMap(main, source, layout.bits) : undefined,
     blockWidth: layout.blockWidth,
     blockHeight: layout.blockHeight,
+    compression: layout.compression,
     overviews: levels.slice(1).map(({ width, height }) => ({ width, height })),
     read: (window, wanted = all) => readWindow(file, full, window, wanted),
     readLevel: async (level, window, wanted = all) => readWindow(file, await open(level), window, wanted),
