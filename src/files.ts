@@ -71,7 +71,7 @@ async function fillAndFlush<T>(path: string, fill: (file: AtomicFile) => Promise
   }
 }
 
-/** Writes all bytes: Node reports a full disk as a short count, so the rest is written until the system says why it cannot. */
+/** Writes all bytes. Node reports a full disk as a short count, so the rest is written until the system says why it cannot. */
 export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number | null): Promise<void> {
   let done = 0;
   while (done < bytes.length) {

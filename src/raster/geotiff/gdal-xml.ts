@@ -23,3 +23,14 @@ export function bandNamesOf(metadata: string | undefined, bands: number): string
   }
   return names;
 }
+
+/** Items of a tag 42112: those of the file by name, those of a band as `BAND:NAME`, bands from 0. */
+export function metadataOf(metadata: string | undefined): Map<string, string> {
+  const items = new Map<string, string>();
+  for (const [, attributes, value] of (metadata ?? "").matchAll(/<Item([^<>]{0,200})>([^<]{0,65536})<\/Item>/g)) {
+    const name = unescapeXml(/name="([^"]*)"/.exec(attributes)?.[1] ?? "");
+    const sample = /sample="(\d{1,5})"/.exec(attributes)?.[1];
+    items.set(sample === undefined ? name : `${sample}:${name}`, unescapeXml(unescapeXml(value)));
+  }
+  return items;
+}
