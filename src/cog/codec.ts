@@ -12,7 +12,7 @@ const EMPTY = new Uint8Array();
 /** A block of nothing but nodata; zeros where the raster has none. */
 export function emptyBlock({ dtype, nodata, blockSize, bands }: Plan): Samples {
   const samples = new SAMPLE_TYPES[dtype].array(blockSize * blockSize * bands);
-  return nodata ? samples.fill(nodata) : samples;
+  return nodata === undefined ? samples : samples.fill(nodata);
 }
 
 /** The bytes of a block, none for one of nothing but nodata; `samples` are used up. */
