@@ -1,7 +1,6 @@
 /**
- * @file One block of a TIFF decoded to samples: DEFLATE by zlib, JPEG and WebP by libvips, Zstandard and LERC by geotiff.js,
- * LZW and PackBits by ours; every decoder's output is capped at the size the directory promises.
- * Source: TIFF 6.0; TIFF Technical Note 2 (JPEG); https://github.com/Esri/lerc (blob header)
+ * @file One block of a TIFF decoded to samples: DEFLATE by zlib, JPEG and WebP by libvips, Zstandard by geotiff.js, LERC by Esri's
+ * decoder, LZW and PackBits by ours; every decoder's output is capped at the size the directory promises. Source: TIFF 6.0
  */
 import { promisify } from "node:util";
 import { inflate } from "node:zlib";
@@ -10,6 +9,7 @@ import sharp from "sharp";
 import type { PixelArray } from "../../contract.js";
 import { decodeJpeg } from "./jpeg.js";
 import type { Layout } from "./layout.js";
+import { decodeLerc } from "./lerc.js";
 import { decodeLzw, decodePackBits, zstdBound } from "./lossless.js";
 import { toSamples } from "./samples.js";
 
@@ -23,10 +23,7 @@ export async function decodeBlock(packed: Buffer, layout: Layout, rows: number):
   const size = Math.ceil((width * samples * layout.bits) / 8) * rows;
   if (layout.compression === 7) return decodeJpeg(packed, layout, rows, samples);
   if (layout.compression === 50001) return decodeWebp(packed, width, rows, samples);
-  if (layout.compression === 34887) {
-    const bytes = await decodeLerc(packed, layout, rows, size);
-    return toSamples(bytes, { ...layout, littleEndian: true, predictor: 1 }, rows, width, samples);
-  }
+  if (layout.compression === 34887) return decodeLerc(packed, layout, rows, decodeZstd);
   const bytes = await decodeBytes(packed, layout.compression, size);
   if (bytes.length < size) throw new Error(`a block holds ${bytes.length} of ${size} bytes`);
   return toSamples(bytes.subarray(0, size), layout, rows, width, samples);
@@ -55,25 +52,6 @@ const asBuffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffs
 async function decodeZstd(packed: Buffer, size: number): Promise<Buffer> {
   if (zstdBound(packed) > 8 * size + ZSTD_SLACK) throw new Error(`a block claims far more than its ${size} bytes`);
   return libraryDecode(50000, packed, {});
-}
-
-/** LERC blobs say their own size; it must be the block's before they are decoded. */
-async function decodeLerc(packed: Buffer, layout: Layout, rows: number, size: number): Promise<Buffer> {
-  const extra = layout.lercParameters?.[1] ?? 0;
-  let blob = packed;
-  if (extra === 1) blob = await inflateAsync(packed, { maxOutputLength: 2 * size + 4096 });
-  else if (extra === 2) blob = await decodeZstd(packed, size);
-  if (blob.toString("latin1", 0, 6) !== "Lerc2 ") throw new Error("a block is not LERC version 2");
-  const at = blob.readInt32LE(6) >= 3 ? 14 : 10; // a checksum stands before the size from version 3 on
-  if (blob.readInt32LE(at) !== rows || blob.readInt32LE(at + 4) !== layout.blockWidth) {
-    throw new Error("a LERC block is of another size");
-  }
-  const bytes = await libraryDecode(34887, blob, {
-    LercParameters: [4, 0],
-    planarConfiguration: layout.planar ? 2 : 1,
-  });
-  if (bytes.length !== size) throw new Error("a LERC block holds another type");
-  return bytes;
 }
 
 async function libraryDecode(compression: number, packed: Buffer, parameters: object): Promise<Buffer> {
