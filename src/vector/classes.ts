@@ -2,9 +2,9 @@
 import { SegError } from "../errors.js";
 
 /** Names by class number, from the items CLASS_0, CLASS_1, ... of a GeoTIFF. */
-export function classNames(metadata: Readonly<Record<string, string>>): Map<number, string> {
+export function classNames(metadata: ReadonlyMap<string, string>): Map<number, string> {
   const names = new Map<number, string>();
-  for (const [item, name] of Object.entries(metadata)) {
+  for (const [item, name] of metadata) {
     const number = /^CLASS_(\d{1,5})$/.exec(item)?.[1];
     if (number !== undefined) names.set(Number(number), name);
   }

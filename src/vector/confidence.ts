@@ -31,7 +31,7 @@ export async function openConfidence(given: string | undefined, map: GeoRaster):
 }
 
 function confidenceOf(raster: GeoRaster, band: number): Confidence {
-  const item = (name: string, otherwise: number) => Number(raster.metadata[`${band}:${name}`] ?? otherwise);
+  const item = (name: string, otherwise: number) => Number(raster.metadata.get(`${band}:${name}`) ?? otherwise);
   const scale = item("SCALE", 1);
   const offset = item("OFFSET", 0);
   return {

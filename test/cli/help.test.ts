@@ -13,6 +13,7 @@ const CONTRACT: Readonly<Record<string, string>> = {
   eval: "model dataset data split limit json",
   predict: "model out tile overlap blend bands json",
   vectorize: "out classes min-area simplify crs src-crs layer confidence force json",
+  view: "source bands port host open json",
   embed: "encoder encoder-weights feature out json",
   export: "model out json",
   experiments: "out json",
