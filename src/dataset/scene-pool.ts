@@ -20,6 +20,8 @@ interface Entry {
 /** Idle files kept open, and for how long. */
 const MOST_IDLE = 4;
 const IDLE_MILLISECONDS = 2000;
+/** Decoded blocks held for each of them, bytes: several are open at a time. */
+const CACHE_BYTES = 2 ** 26;
 
 /** A pool of its own for each dataset. */
 export function scenePool(options: OpenOptions = {}): ScenePool {
@@ -43,7 +45,11 @@ export function scenePool(options: OpenOptions = {}): ScenePool {
 
   return {
     async use(path, read) {
-      const entry = entries.get(path) ?? { scene: openGeoTiff(path, options), users: 0, last: clock };
+      const entry = entries.get(path) ?? {
+        scene: openGeoTiff(path, { cacheBytes: CACHE_BYTES, ...options }),
+        users: 0,
+        last: clock,
+      };
       entries.set(path, entry);
       clearTimeout(entry.timer);
       entry.users++;

@@ -111,15 +111,14 @@ async function countClasses(map: GeoRaster): Promise<Counts | undefined> {
   const sizes = map.overviews.map(({ width, height }) => width * height);
   const overview = sizes.indexOf(Math.min(...sizes));
   if (overview < 0 || sizes[overview] > MOST_COUNTED) return undefined;
-  const reduced = await openGeoTiff(map.path, { alpha: "band", overview });
-  try {
-    return await countAll(reduced, "about");
-  } finally {
-    await reduced.close();
-  }
+  const read: GeoRaster["read"] = (window, bands) => map.readLevel(overview + 1, window, bands);
+  return countAll({ ...map.overviews[overview], nodata: map.nodata, read }, "about");
 }
 
-async function countAll(raster: GeoRaster, precision: Counts["precision"]): Promise<Counts> {
+async function countAll(
+  raster: Pick<GeoRaster, "width" | "height" | "nodata" | "read">,
+  precision: Counts["precision"],
+): Promise<Counts> {
   const { width, height, nodata } = raster;
   const { data } = await raster.read({ x: 0, y: 0, width, height });
   const pixels = new Float64Array(256);

@@ -27,7 +27,7 @@ export interface SourceTiles {
 
 /** The scene's pixels at one size; `factor` full pixels to one along each axis. */
 interface Copy {
-  readonly raster: GeoRaster;
+  readonly raster: Pick<GeoRaster, "width" | "height" | "read">;
   readonly factorX: number;
   readonly factorY: number;
 }
@@ -43,14 +43,14 @@ interface Scene {
 
 /** Opens a scene under a map; `bands` are 0-based. SegError where it cannot be read or does not lie under the map. */
 export async function openSourceTiles(path: string, map: GeoRaster, bands?: readonly number[]): Promise<SourceTiles> {
-  const copies = await openCopies(path);
-  const close = async () => void (await Promise.all(copies.map(({ raster }) => raster.close())));
+  const full = await openGeoTiff(path);
+  const close = () => full.close();
   try {
-    const full = copies[0].raster;
+    const copies = copiesOf(full);
     const place = placeOf(map, full);
     if (typeof place === "string") throw new SegError(path, place, "give the scene the map was made of with --source");
     const shown = bandsOf(full, bands);
-    const scene: Scene = { copies, bands: shown, place, map, ...(await measure(copies, shown)) };
+    const scene: Scene = { copies, bands: shown, place, map, ...(await measure(full, copies, shown)) };
     const png = async (level: number, column: number, row: number) => {
       const side = TILE * 2 ** level;
       if (column * side >= map.width || row * side >= map.height) return undefined;
@@ -63,12 +63,17 @@ export async function openSourceTiles(path: string, map: GeoRaster, bands?: read
   }
 }
 
-async function openCopies(path: string): Promise<Copy[]> {
-  const full = await openGeoTiff(path);
-  const reduced = await Promise.all(full.overviews.map((_, overview) => openGeoTiff(path, { overview })));
-  return [full, ...reduced]
-    .map((raster) => ({ raster, factorX: full.width / raster.width, factorY: full.height / raster.height }))
-    .sort((a, b) => a.factorX - b.factorX);
+function copiesOf(full: GeoRaster): Copy[] {
+  const reduced = full.overviews.map(({ width, height }, i) => ({
+    raster: {
+      width,
+      height,
+      read: (...[window, bands]: Parameters<GeoRaster["read"]>) => full.readLevel(i + 1, window, bands),
+    },
+    factorX: full.width / width,
+    factorY: full.height / height,
+  }));
+  return [{ raster: full, factorX: 1, factorY: 1 }, ...reduced].sort((a, b) => a.factorX - b.factorX);
 }
 
 function bandsOf({ path, bands }: GeoRaster, wanted: readonly number[] | undefined): number[] {
@@ -94,19 +99,19 @@ const copyFor = (copies: readonly Copy[], reach: number): Copy =>
   copies.filter(({ factorX }) => factorX <= reach * 1.01).at(-1) ?? copies[0];
 
 /** 2nd and 98th percentiles of a coarse pass; 8-bit bands share theirs, so that colours stay what they are. */
-async function measure(copies: readonly Copy[], bands: readonly number[]) {
+async function measure({ dtype }: GeoRaster, copies: readonly Copy[], bands: readonly number[]) {
   const { raster } =
     copies.filter((copy) => Math.max(copy.raster.width, copy.raster.height) >= SAMPLE_SIDE).at(-1) ?? copies[0];
   const collector = collectStatistics(bands.length);
   for (const window of sampleWindows(raster)) collector.add(await raster.read(window, bands));
   const found = collector.result();
   const [low, high] = found ? [found.low, found.high] : [bands.map(() => 0), bands.map(() => 255)];
-  if (raster.dtype !== "uint8") return { low, high };
+  if (dtype !== "uint8") return { low, high };
   return { low: low.map(() => Math.min(...low)), high: high.map(() => Math.max(...high)) };
 }
 
 /** The whole of a small raster, else four by four windows spread over it. */
-function sampleWindows({ width, height }: GeoRaster) {
+function sampleWindows({ width, height }: Copy["raster"]) {
   if (width * height <= STRIP_PIXELS) return [{ x: 0, y: 0, width, height }];
   const starts = (length: number) => [0, 1, 2, 3].map((i) => Math.floor((i * Math.max(0, length - SAMPLE_SIDE)) / 3));
   const [across, down] = [Math.min(SAMPLE_SIDE, width), Math.min(SAMPLE_SIDE, height)];

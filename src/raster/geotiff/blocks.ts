@@ -1,49 +1,62 @@
 /**
- * @file Windows of one directory's pixels, through a cache of decoded blocks bounded in bytes.
+ * @file Windows of one directory's pixels, put together from blocks of the file's cache.
  */
-import pLimit from "p-limit";
 import type { PixelArray } from "../../contract.js";
 import { SegError } from "../../errors.js";
 import type { Window } from "../windows.js";
+import type { BlockCache } from "./block-cache.js";
+import { copySamples } from "./copy-samples.js";
 import { decodeBlock } from "./decode.js";
-import { allocate, type Layout } from "./layout.js";
+import { allocate, blockCount, type Layout } from "./layout.js";
 import { type ByteSource, damaged } from "./source.js";
-
-const CONCURRENCY = 4;
-const BATCH = 64;
 
 /** Reads windows of a layout. */
 export interface BlockReader {
+  readonly layout: Layout;
   /** Interleaved [H, W, bands] of the samples named (0-based); blocks the file leaves out are `absent`. */
   read(window: Window, bands: readonly number[]): Promise<PixelArray>;
+  /** Whether the file holds any block of the window. */
+  isPresent(window: Window): boolean;
 }
 
-/** A reader that keeps up to `cacheBytes` of decoded blocks. */
-export function createBlockReader(source: ByteSource, layout: Layout, cacheBytes: number, absent: number): BlockReader {
-  const cache = new Map<number, Promise<PixelArray | undefined>>();
-  const most = Math.max(1, Math.floor(cacheBytes / blockBytes(layout)));
-  const limit = pLimit(CONCURRENCY);
-  const block = (index: number): Promise<PixelArray | undefined> => {
-    const found = cache.get(index);
-    cache.delete(index); // and put back last: a Map keeps the order of insertion, so the first is the least used
-    const value = found ?? limit(() => loadBlock(source, layout, index));
-    cache.set(index, value);
-    if (cache.size > most) cache.delete(cache.keys().next().value ?? index);
-    return value;
+/** A reader of one image of the file whose decoded blocks `cache` keeps. */
+export function createBlockReader(source: ByteSource, layout: Layout, cache: BlockCache, absent: number): BlockReader {
+  const count = blockCount(layout);
+  const [first, seen, bytes] = [cache.claim(count), new Uint8Array(count), blockBytes(layout)];
+  const load = async (index: number) => {
+    const packed = await source.read(layout.offsets[index], layout.byteCounts[index]);
+    const block = await decoded(source, packed, layout, index);
+    cache.count({ blocks: seen[index] ? 0 : 1, bytes: packed.length });
+    seen[index] = 1;
+    return block;
   };
+  const isStored = (index: number) => layout.offsets[index] !== 0 && layout.byteCounts[index] !== 0;
+  const block = async (index: number) =>
+    isStored(index) ? cache.get(first + index, bytes, () => load(index)) : undefined;
   return {
+    layout,
     async read(window, bands) {
       const out = allocate(layout.type, window.width * window.height * bands.length);
       const jobs = plan(window, layout, bands);
-      const step = Math.min(most, BATCH); // blocks in flight are memory too
-      for (let i = 0; i < jobs.length; i += step) {
-        const batch = jobs.slice(i, i + step);
-        const blocks = await Promise.all(batch.map((job) => block(job.index)));
-        for (const [k, job] of batch.entries()) copyBlock(blocks[k], job, window, layout, bands, out, absent);
-      }
+      const missing = jobs.filter(({ index }) => isStored(index) && !cache.has(first + index));
+      source.prefetch?.(missing.map(({ index }) => [layout.offsets[index], layout.byteCounts[index]] as const));
+      await settle(
+        jobs.map(async (job) => copyBlock(await block(job.index), job, { window, layout, bands, out, absent })),
+      );
       return out;
     },
+    isPresent: (window) =>
+      plan(window, layout, layout.planar ? allBands(layout) : [0]).some(({ index }) => isStored(index)),
   };
+}
+
+const allBands = ({ samples }: Layout) => Array.from({ length: samples }, (_, band) => band);
+
+/** Waits for all, so that nothing of a failed window is still read afterwards; then rejects with the first fault. */
+async function settle(jobs: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(jobs);
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
 }
 
 function blockBytes({ type, blockWidth, blockHeight, planar, samples }: Layout): number {
@@ -71,14 +84,11 @@ function plan({ x, y, width, height }: Window, layout: Layout, bands: readonly n
   return jobs;
 }
 
-async function loadBlock(source: ByteSource, layout: Layout, index: number): Promise<PixelArray | undefined> {
-  const [offset, bytes] = [layout.offsets[index], layout.byteCounts[index]];
-  if (offset === 0 || bytes === 0) return undefined;
+async function decoded(source: ByteSource, packed: Buffer, layout: Layout, index: number): Promise<PixelArray> {
   const row = Math.floor(index / layout.across) % layout.down;
   const rows = layout.tiled
     ? layout.blockHeight
     : Math.min(layout.blockHeight, layout.height - row * layout.blockHeight);
-  const packed = await source.read(offset, bytes);
   try {
     return await decodeBlock(packed, layout, rows);
   } catch (error) {
@@ -88,32 +98,33 @@ async function loadBlock(source: ByteSource, layout: Layout, index: number): Pro
   }
 }
 
-function copyBlock(
-  block: PixelArray | undefined,
-  job: Job,
-  window: Window,
-  layout: Layout,
-  bands: readonly number[],
-  out: PixelArray,
-  absent: number,
-): void {
+interface Target {
+  readonly window: Window;
+  readonly layout: Layout;
+  readonly bands: readonly number[];
+  readonly out: PixelArray;
+  readonly absent: number;
+}
+
+/** Copies the part of a block that lies in the window, row by row. */
+function copyBlock(block: PixelArray | undefined, job: Job, { window, layout, bands, out, absent }: Target): void {
   const [left, top] = [job.column * layout.blockWidth, job.row * layout.blockHeight];
   const [fromX, toX] = [Math.max(left, window.x), Math.min(left + layout.blockWidth, window.x + window.width)];
   const [fromY, toY] = [Math.max(top, window.y), Math.min(top + layout.blockHeight, window.y + window.height)];
   const step = layout.planar ? 1 : layout.samples;
   const sources = layout.planar ? [0] : bands;
   const whole = step === bands.length && bands.every((band, i) => band === i);
+  const count = toX - fromX;
   for (let y = fromY; y < toY; y++) {
     const from = ((y - top) * layout.blockWidth + fromX - left) * step;
     const to = ((y - window.y) * window.width + fromX - window.x) * bands.length + job.plane;
     if (block && whole) {
-      out.set(block.subarray(from, from + (toX - fromX) * step), to);
+      out.set(block.subarray(from, from + count * step), to);
       continue;
     }
     for (const [k, band] of sources.entries()) {
-      for (let x = fromX, i = from + band, o = to + k; x < toX; x++, i += step, o += bands.length) {
-        out[o] = block ? block[i] : absent;
-      }
+      if (block) copySamples(block, from + band, step, out, to + k, bands.length, count);
+      else for (let i = 0, o = to + k; i < count; i++, o += bands.length) out[o] = absent;
     }
   }
 }

@@ -43,9 +43,12 @@ async function decodeBytes(packed: Buffer, compression: number, size: number): P
     case 50000:
       return decodeZstd(packed, size);
     default:
-      return inflateAsync(packed, { maxOutputLength: size });
+      return inflateAsync(packed, inflateOptions(size));
   }
 }
+
+/** A chunk a little larger than the output: zlib is then called once, not once for every 16 KiB. */
+const inflateOptions = (size: number) => ({ maxOutputLength: size, chunkSize: size + 64 });
 
 const asBuffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 

@@ -2,10 +2,17 @@
  * @file Where the pixels of a GeoTIFF lie on the ground: affine transform, coordinate system code, and the tags as stored.
  * Source: OGC GeoTIFF 1.1 (19-008r4) requirements classes on raster space and model transformation.
  */
+import type { GeoTag } from "../../cog/index.js";
+import { SegError } from "../../errors.js";
 import type { Directory, RawTag } from "./directory.js";
 
-/** Tags that place an image: scale, tie points, transformation, and the three of the coordinate system. */
-export const GEO_TAGS = [33550, 33922, 34264, 34735, 34736, 34737] as const;
+export const SCALE = 33550;
+export const TIES = 33922;
+export const MATRIX = 34264;
+/** Rational polynomial coefficients. */
+export const RPC = 50844;
+/** Tags that place an image: scale, tie points, transformation, the three of the coordinate system, rational polynomials. */
+export const GEO_TAGS = [SCALE, TIES, MATRIX, 34735, 34736, 34737, RPC] as const;
 
 /** x = t[0] + column t[1] + row t[2], y = t[3] + column t[4] + row t[5]: GDAL's order; the corner of pixel (0, 0). */
 export type Transform = readonly [number, number, number, number, number, number];
@@ -24,12 +31,6 @@ export interface Grid {
   readonly tags: readonly GeoTag[];
 }
 
-/** A georeferencing tag: shorts (34735), ASCII (34737) or doubles (the others). */
-export interface GeoTag {
-  readonly tag: number;
-  readonly values: readonly number[] | string;
-}
-
 /** The georeference of a directory. */
 export async function readGrid(directory: Directory, width: number, height: number): Promise<Grid> {
   const tags: GeoTag[] = [];
@@ -38,11 +39,37 @@ export async function readGrid(directory: Directory, width: number, height: numb
     if (values !== undefined) tags.push({ tag, values });
   }
   const geoKeys = decodeGeoKeys(tags);
-  const transform = readTransform(tags, geoKeys.get(1025) === 2);
+  const transform = readTransform(tags, isPixelCentred(geoKeys));
   const code = geoKeys.get(3072) ?? geoKeys.get(2048);
   const epsg = typeof code === "number" && code > 0 && code < 32767 ? code : undefined;
   return { width, height, ...(transform && { transform }), ...(epsg !== undefined && { epsg }), geoKeys, tags };
 }
+
+/** Whether tie points are centres of pixels (PixelIsPoint), not corners. */
+export const isPixelCentred = (geoKeys: Grid["geoKeys"]): boolean => geoKeys.get(1025) === 2;
+
+/** The transform, and the way back: ground to pixel coordinates. SegError, naming `subject`, for a raster an affine transform does not place. */
+export function requirePlace(grid: Grid, subject: string): { transform: Transform; toPixel: ToPixel } {
+  const { transform, tags } = grid;
+  if (!transform) {
+    if (tags.some(({ tag }) => tag === RPC))
+      throw new SegError(subject, "is placed by rational polynomials (RPC) only", "orthorectify it: gdalwarp -rpc");
+    if ((numbersOf(tags, TIES)?.length ?? 0) > 6)
+      throw new SegError(subject, "is placed by ground control points only", "warp it: gdalwarp -r near");
+    throw new SegError(subject, "states no place on the ground", "georeference it, e.g. with gdal_edit -a_ullr");
+  }
+  const [x0, a, b, y0, d, e] = transform;
+  const determinant = a * e - b * d;
+  if (determinant === 0) throw new SegError(subject, "has a georeference without area", "georeference it again");
+  const toPixel: ToPixel = ([x, y]) => [
+    (e * (x - x0) - b * (y - y0)) / determinant,
+    (a * (y - y0) - d * (x - x0)) / determinant,
+  ];
+  return { transform, toPixel };
+}
+
+/** Ground coordinates to pixel coordinates; (0, 0) is the outer corner of the first pixel. */
+export type ToPixel = (point: readonly [number, number]) => [number, number];
 
 /** ASCII parameters byte for byte, without the closing NUL the writer adds again. */
 const asciiParameters = (raw: RawTag | undefined) => raw?.bytes.toString("latin1").replace(/\0$/, "");
@@ -60,18 +87,18 @@ export function makeGrid(width: number, height: number, transform: Transform, ep
 }
 
 function transformTags([x, a, b, y, d, e]: Transform): GeoTag[] {
-  if (b !== 0 || d !== 0) return [{ tag: 34264, values: [a, b, 0, x, d, e, 0, y, 0, 0, 0, 0, 0, 0, 0, 1] }];
+  if (b !== 0 || d !== 0) return [{ tag: MATRIX, values: [a, b, 0, x, d, e, 0, y, 0, 0, 0, 0, 0, 0, 0, 1] }];
   return [
-    { tag: 33550, values: [a, -e, 0] },
-    { tag: 33922, values: [0, 0, 0, x, y, 0] },
+    { tag: SCALE, values: [a, -e, 0] },
+    { tag: TIES, values: [0, 0, 0, x, y, 0] },
   ];
 }
 
 /** GDAL's reading: one tie point with a scale, else a matrix; PixelIsPoint names centres, so half a pixel back. */
 function readTransform(tags: readonly GeoTag[], pixelIsPoint: boolean): Transform | undefined {
-  const matrix = numbersOf(tags, 34264);
-  const scale = numbersOf(tags, 33550);
-  const tie = numbersOf(tags, 33922);
+  const matrix = numbersOf(tags, MATRIX);
+  const scale = numbersOf(tags, SCALE);
+  const tie = numbersOf(tags, TIES);
   let t: Transform | undefined;
   if (scale && scale.length >= 2 && scale[0] !== 0 && scale[1] !== 0 && tie && tie.length >= 6) {
     const down = Math.abs(scale[1]); // as GDAL, which ignores its sign

@@ -153,6 +153,9 @@ async function readBlocks(directory: Directory, source: ByteSource, { width, hei
   return { blockWidth, blockHeight, tiled, across, down, planar, offsets, byteCounts };
 }
 
+/** Blocks of an image, over all its bands. */
+export const blockCount = ({ across, down, planar, samples }: Layout): number => across * down * (planar ? samples : 1);
+
 /** An array for `length` samples of this type; small integers are widened to the next type there is. */
 export function allocate(type: SampleType, length: number): PixelArray {
   switch (type) {

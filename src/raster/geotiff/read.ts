@@ -2,34 +2,30 @@
  * @file A GeoTIFF opened for reading in windows: its pixels, where they lie, and which of them hold data.
  * Source: TIFF 6.0; OGC GeoTIFF 1.1; GDAL's GTiff driver documentation (nodata tag 42113, metadata 42112, internal masks).
  */
-import type { PixelArray, Raster } from "../../contract.js";
+import type { Raster } from "../../contract.js";
+import type { RemoteTraffic } from "../remote/index.js";
 import type { Window } from "../windows.js";
+import { type BlockCache, createBlockCache, type ReadStats } from "./block-cache.js";
 import { type BlockReader, createBlockReader } from "./blocks.js";
 import { type Directory, readDirectories } from "./directory.js";
-import { bandNamesOf, fileItemsOf } from "./gdal-xml.js";
+import { bandNamesOf, metadataOf } from "./gdal-xml.js";
 import { type Grid, readGrid } from "./georeference.js";
-import { type Layout, readLayout, type SampleType } from "./layout.js";
-import { type ByteSource, damaged, openSource } from "./source.js";
+import { allocate, type Layout, readLayout, type SampleType } from "./layout.js";
+import { type Level, readLevels } from "./levels.js";
+import { type ByteSource, damaged, openSource, type SourceOptions } from "./source.js";
+import { parseNodata, validityOf } from "./validity.js";
 
-const CACHE_BYTES = 2 ** 26;
+const CACHE_BYTES = 2 ** 28;
 
 /** How a GeoTIFF is opened. */
-export interface OpenOptions {
+export interface OpenOptions extends SourceOptions {
   /** An alpha band is a mask (default) or a band as any other: some files mark infrared as alpha. */
   readonly alpha?: "mask" | "band";
-  /** Decoded blocks kept, in bytes; default 64 MiB. */
+  /** Decoded blocks held, in bytes, those being decoded included; default 256 MiB. One block is held however large it is. */
   readonly cacheBytes?: number;
-  /** Reads the pixels of this one of `overviews` in place of the full ones; `grid` is then of its size. */
-  readonly overview?: number;
 }
 
-/** Pixels. */
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
-
-/** An open GeoTIFF. */
+/** Pixels on a grid, read in windows: an open GeoTIFF, or a view of one. */
 export interface GeoRaster {
   readonly path: string;
   readonly width: number;
@@ -43,27 +39,37 @@ export interface GeoRaster {
   readonly hasAlpha: boolean;
   /** Names given to the bands in the file; empty strings where there are none. */
   readonly bandNames: readonly string[];
+  /** GDAL's metadata items: of the file by name, of a band (0-based) as `BAND:NAME`. */
+  readonly metadata: ReadonlyMap<string, string>;
   /** RGB triples of a palette image, whose samples stay indices. */
   readonly colorMap?: Uint8Array;
   readonly blockWidth: number;
   readonly blockHeight: number;
-  /** GDAL metadata items of the whole file. */
-  readonly metadata: ReadonlyMap<string, string>;
   /** Compression code of the pixels (TIFF tag 259). */
   readonly compression: number;
-  /** Sizes of the reduced copies the file holds, as stored: usually large to small. */
-  readonly overviews: readonly Size[];
+  /** Smaller copies of the whole, largest first, in pixels; a view has none. */
+  readonly overviews: readonly { readonly width: number; readonly height: number }[];
   /**
    * A window inside the raster, with the bands named (0-based; default all). `valid` is 0 where the internal mask or alpha is,
    * else where every band read is nodata, and where a band is NaN; it is absent where all pixels hold data.
    */
   read(window: Window, bands?: readonly number[]): Promise<Raster>;
+  /** As `read`, of level 0 (the raster itself) or of overviews[level - 1], in that level's pixels. */
+  readLevel(level: number, window: Window, bands?: readonly number[]): Promise<Raster>;
+  /** False where it is known, without reading pixels, that none of the window holds data. */
+  mayHoldData(window: Window): boolean;
+  /** What reading has cost so far. */
+  stats(): ReadStats;
+  /** What was fetched of a remote file; absent for local ones. */
+  traffic?(): RemoteTraffic;
+  /** What tells this version of the file from another: size, and ETag or time of the last change. */
+  readonly identity: string;
   close(): Promise<void>;
 }
 
-/** Opens a local GeoTIFF (or plain TIFF). Throws SegError, naming the file and the cause, for what cannot be read. */
+/** Opens a GeoTIFF (or plain TIFF), local or http(s). Throws SegError, naming the file and the cause, for what cannot be read. */
 export async function openGeoTiff(path: string, options: OpenOptions = {}): Promise<GeoRaster> {
-  const source = await openSource(path);
+  const source = await openSource(path, options);
   try {
     return await describe(source, options);
   } catch (error) {
@@ -73,73 +79,44 @@ export async function openGeoTiff(path: string, options: OpenOptions = {}): Prom
 }
 
 async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRaster> {
-  const directories = await readDirectories(source);
-  const main = directories[0];
-  const reduced = await overviewsOf(directories);
-  const shown = options.overview === undefined ? main : reduced[options.overview];
-  if (!shown) throw new Error(`internal: overview ${options.overview} of ${reduced.length}`);
-  const layout = await readLayout(shown, source);
-  const nodata = parseNodata(await main.text(42113));
+  const levels = await readLevels(await readDirectories(source));
+  const main = levels[0].image;
+  const layout = await readLayout(main, source);
+  const cache = createBlockCache(options.cacheBytes ?? CACHE_BYTES);
   const alpha = alphaSample(layout);
-  const masked = alpha !== undefined && (options.alpha ?? "mask") === "mask";
-  const bands = layout.samples - (masked ? 1 : 0);
-  const image = createBlockReader(source, layout, options.cacheBytes ?? CACHE_BYTES, nodata ?? 0);
-  const mask = await maskReader(directories, layout, source);
-  const parts = { image, mask, nodata, alpha: masked ? alpha : undefined, bands, layout };
+  const hidden = (options.alpha ?? "mask") === "mask" ? alpha : undefined;
+  const bands = layout.samples - (hidden === undefined ? 0 : 1);
+  const nodata = parseNodata(await main.text(42113));
+  const file = { source, cache, bands, alpha: hidden, ...(nodata !== undefined && { nodata }) };
+  const full = await openLevel(file, levels[0], layout);
+  const opened = new Map<number, Promise<OpenLevel>>([[0, Promise.resolve(full)]]);
+  const open = (level: number) => remember(opened, level, () => openLevel(file, levels[level], undefined, layout));
+  const all = Array.from({ length: bands }, (_, i) => i);
   return {
     ...{ path: source.path, width: layout.width, height: layout.height, bands, dtype: layout.type, nodata },
     grid: await readGrid(main, layout.width, layout.height),
     hasAlpha: alpha !== undefined,
     bandNames: bandNamesOf(await main.text(42112), bands),
-    metadata: fileItemsOf(await main.text(42112)),
-    compression: layout.compression,
-    overviews: await Promise.all(reduced.map(sizeOf)),
+    metadata: metadataOf(await main.text(42112)),
     colorMap: layout.photometric === 3 ? await colorMap(main, source, layout.bits) : undefined,
     blockWidth: layout.blockWidth,
     blockHeight: layout.blockHeight,
-    read: (window, wanted) => readWindow(parts, window, wanted ?? Array.from({ length: bands }, (_, i) => i)),
+    compression: layout.compression,
+    overviews: levels.slice(1).map(({ width, height }) => ({ width, height })),
+    read: (window, wanted = all) => readWindow(file, full, window, wanted),
+    readLevel: async (level, window, wanted = all) => readWindow(file, await open(level), window, wanted),
+    mayHoldData: (window) => mayHoldData(file, full, window),
+    stats: cache.stats,
+    identity: source.identity,
+    ...(source.traffic && { traffic: source.traffic }),
     close: () => source.close(),
   };
-}
-
-/** Directories of reduced copies of the image (subfile type 1); not those of its mask. */
-async function overviewsOf(directories: readonly Directory[]): Promise<Directory[]> {
-  const kinds = await Promise.all(directories.map((directory) => directory.number(254, 0)));
-  return directories.filter((_, i) => i > 0 && (kinds[i] & 5) === 1);
-}
-
-const sizeOf = async (directory: Directory): Promise<Size> => ({
-  width: await directory.number(256, 0),
-  height: await directory.number(257, 0),
-});
-
-/** GDAL's nodata text; undefined where absent or not a number. */
-function parseNodata(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const word = text.trim().toLowerCase();
-  if (/^[-+]?nan/.test(word)) return Number.NaN;
-  if (/^[-+]?inf/.test(word)) return word.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  const value = Number(word);
-  return word === "" || Number.isNaN(value) ? undefined : value;
 }
 
 /** The last sample when it is marked as alpha (ExtraSamples 1 or 2). */
 function alphaSample({ extraSamples, samples }: Layout): number | undefined {
   const last = extraSamples[extraSamples.length - 1];
   return samples > 1 && (last === 1 || last === 2) ? samples - 1 : undefined;
-}
-
-/** The full-size internal mask: a directory of subfile type 4 and the image's size. */
-async function maskReader(directories: Directory[], { width, height }: Layout, source: ByteSource) {
-  for (const directory of directories.slice(1)) {
-    const kind = await directory.number(254, 0);
-    if ((kind & 5) !== 4) continue;
-    const layout = await readLayout(directory, source);
-    if (layout.width === width && layout.height === height && layout.samples === 1) {
-      return createBlockReader(source, layout, 2 ** 24, 0);
-    }
-  }
-  return undefined;
 }
 
 async function colorMap(directory: Directory, source: ByteSource, bits: number): Promise<Uint8Array> {
@@ -149,62 +126,76 @@ async function colorMap(directory: Directory, source: ByteSource, bits: number):
   return Uint8Array.from({ length: 3 * count }, (_, i) => values[(i % 3) * count + Math.floor(i / 3)] >> 8);
 }
 
-interface Parts {
-  readonly image: BlockReader;
-  readonly mask: BlockReader | undefined;
-  readonly nodata: number | undefined;
-  readonly alpha: number | undefined;
+/** What the levels of a file have in common. */
+interface File {
+  readonly source: ByteSource;
+  readonly cache: BlockCache;
   readonly bands: number;
-  readonly layout: Layout;
+  readonly nodata?: number;
+  /** The sample that serves as the mask. */
+  readonly alpha: number | undefined;
 }
 
-async function readWindow(parts: Parts, window: Window, bands: readonly number[]): Promise<Raster> {
+interface OpenLevel {
+  readonly image: BlockReader;
+  readonly mask?: BlockReader;
+}
+
+function remember<T>(known: Map<number, Promise<T>>, key: number, make: () => Promise<T>): Promise<T> {
+  const value = known.get(key) ?? make();
+  known.set(key, value);
+  return value;
+}
+
+async function openLevel(
+  { source, cache, nodata }: File,
+  level: Level | undefined,
+  known?: Layout,
+  main = known,
+): Promise<OpenLevel> {
+  if (!level) throw new Error("internal: no such overview");
+  const layout = known ?? (await readLayout(level.image, source));
+  if (layout.type !== main?.type) throw damaged(source.path, `an overview is of type ${layout.type}`);
+  const mask = level.mask && (await readLayout(level.mask, source));
+  return {
+    image: createBlockReader(source, layout, cache, fits(nodata, layout.type) ? nodata : 0),
+    ...(mask && { mask: createBlockReader(source, mask, cache, 0) }),
+  };
+}
+
+/** Whether a sample can be this value. */
+function fits(nodata: number | undefined, type: SampleType): nodata is number {
+  if (nodata === undefined) return false;
+  const sample = allocate(type, 1);
+  sample[0] = nodata;
+  return sample[0] === nodata || Number.isNaN(sample[0]) || sample[0] === Math.fround(nodata);
+}
+
+async function readWindow(
+  { bands: count, nodata, alpha }: File,
+  { image, mask }: OpenLevel,
+  window: Window,
+  bands: readonly number[],
+): Promise<Raster> {
   const { x, y, width, height } = window;
-  const { layout, image, mask, alpha } = parts;
+  const { layout } = image;
   const outside = x < 0 || y < 0 || width < 1 || height < 1 || x + width > layout.width || y + height > layout.height;
   if (outside) throw new Error(`internal: window ${x},${y} ${width} x ${height} of ${layout.width} x ${layout.height}`);
-  if (bands.some((band) => !(band >= 0 && band < parts.bands)))
-    throw new Error(`internal: bands ${bands} of ${parts.bands}`);
+  if (bands.some((band) => !(band >= 0 && band < count))) throw new Error(`internal: bands ${bands} of ${count}`);
   const data = await image.read(window, bands);
-  const pixels = width * height;
-  let valid: Uint8Array | undefined;
-  if (mask) valid = nonZero(await mask.read(window, [0]), pixels);
-  else if (alpha !== undefined) valid = nonZero(await image.read(window, [alpha]), pixels);
-  else valid = hasData(data, bands.length, pixels, parts.nodata);
-  if (mask || alpha !== undefined) valid = withoutNaN(valid, data, bands.length, pixels);
+  const hiding = mask
+    ? await mask.read(window, [0])
+    : alpha === undefined
+      ? undefined
+      : await image.read(window, [alpha]);
+  const valid = validityOf({ data, bands: bands.length, nodata, mask: hiding });
   return { data, width, height, bands: bands.length, ...(valid && { valid }) };
 }
 
-function nonZero(mask: PixelArray, pixels: number): Uint8Array | undefined {
-  if (!mask.includes(0)) return undefined;
-  return Uint8Array.from({ length: pixels }, (_, i) => (mask[i] === 0 ? 0 : 1));
-}
-
-function hasData(data: PixelArray, bands: number, pixels: number, nodata: number | undefined): Uint8Array | undefined {
-  const floats = data instanceof Float32Array || data instanceof Float64Array;
-  const value = data instanceof Float32Array && nodata !== undefined ? Math.fround(nodata) : nodata;
-  if (value === undefined || Number.isNaN(value))
-    return floats ? withoutNaN(undefined, data, bands, pixels) : undefined;
-  if (!data.includes(value)) return floats ? withoutNaN(undefined, data, bands, pixels) : undefined;
-  const valid = new Uint8Array(pixels);
-  for (let i = 0, at = 0; i < pixels; i++) {
-    for (let b = 0; b < bands; b++, at++) if (data[at] !== value) valid[i] = 1;
-  }
-  return floats ? withoutNaN(valid, data, bands, pixels) : valid;
-}
-
-/** Pixels with a NaN in any band do not count: no network takes one. */
-function withoutNaN(
-  valid: Uint8Array | undefined,
-  data: PixelArray,
-  bands: number,
-  pixels: number,
-): Uint8Array | undefined {
-  let out = valid;
-  for (let at = 0; at < data.length; at++) {
-    if (!Number.isNaN(data[at])) continue;
-    out ??= new Uint8Array(pixels).fill(1);
-    out[Math.floor(at / bands)] = 0;
-  }
-  return out;
+/** Blocks the file leaves out are nodata, and so are those its mask leaves out. */
+function mayHoldData({ nodata, alpha }: File, { image, mask }: OpenLevel, window: Window): boolean {
+  if (mask) return mask.isPresent(window);
+  const known = fits(nodata, image.layout.type);
+  const absentIsNoData = alpha === undefined ? known : !known || nodata === 0;
+  return !absentIsNoData || image.isPresent(window);
 }

@@ -4,6 +4,7 @@
  */
 import type { PixelArray } from "../../contract.js";
 import type { Layout, SampleType } from "./layout.js";
+import { accumulate, undoFloatPredictor } from "./predictor.js";
 
 /** Samples of a block [rows, width, samples]; `bytes` is changed in place. */
 export function toSamples(bytes: Buffer, layout: Layout, rows: number, width: number, samples: number): PixelArray {
@@ -15,22 +16,15 @@ export function toSamples(bytes: Buffer, layout: Layout, rows: number, width: nu
   }
   if (bits < 8) return unpackBits(bytes, bits, rows, width * samples);
   const count = rows * width * samples;
-  const words = bits === 8 ? bytes : Buffer.from(new ArrayBuffer((count * bits) / 8)); // typed arrays want aligned memory
-  if (words !== bytes) words.set(bytes.subarray(0, words.length));
+  const words = aligned(bytes, bits / 8);
   if (!little) swap(words, bits);
   if (predictor === 2) accumulate(words, rows, width * samples, samples, bits);
   return view(words, type, count);
 }
 
-function undoFloatPredictor(bytes: Buffer, rows: number, count: number, step: number, size: number): void {
-  const row = Buffer.allocUnsafe(count * size);
-  for (let y = 0; y < rows; y++) {
-    const line = bytes.subarray(y * count * size, (y + 1) * count * size);
-    for (let i = step; i < line.length; i++) line[i] += line[i - step];
-    for (let i = 0; i < count; i++) for (let b = 0; b < size; b++) row[i * size + b] = line[b * count + i];
-    line.set(row);
-  }
-}
+/** Typed arrays want memory at a multiple of their words. */
+const aligned = (bytes: Buffer, size: number): Buffer =>
+  bytes.byteOffset % size === 0 ? bytes : Buffer.from(new Uint8Array(bytes).buffer);
 
 function unpackBits(bytes: Buffer, bits: number, rows: number, count: number): Uint8Array {
   const out = new Uint8Array(rows * count);
@@ -48,21 +42,6 @@ function swap(bytes: Buffer, bits: number): void {
   if (bits === 16) bytes.swap16();
   else if (bits === 32) bytes.swap32();
   else if (bits === 64) bytes.swap64();
-}
-
-/** Sums the differences along each row, modulo the sample's width: floats too are differences of their words. */
-function accumulate(bytes: Buffer, rows: number, stride: number, step: number, bits: number): void {
-  const count = rows * stride;
-  if (bits === 64) {
-    const words = new BigUint64Array(bytes.buffer, bytes.byteOffset, count);
-    for (let y = 0; y < rows; y++)
-      for (let i = y * stride + step; i < (y + 1) * stride; i++) words[i] += words[i - step];
-    return;
-  }
-  const words = bits === 8 ? bytes : bits === 16 ? new Uint16Array(bytes.buffer, bytes.byteOffset, count) : undefined;
-  const numbers = words ?? new Uint32Array(bytes.buffer, bytes.byteOffset, count);
-  for (let y = 0; y < rows; y++)
-    for (let i = y * stride + step; i < (y + 1) * stride; i++) numbers[i] += numbers[i - step];
 }
 
 function view({ buffer, byteOffset }: Buffer, type: SampleType, count: number): PixelArray {
