@@ -1,5 +1,6 @@
 /** @file The scene under a map: where it lies, and what its tiles show, against sums done pixel by pixel. */
 import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -105,6 +106,39 @@ function stretchOf(
     return worst;
   });
 }
+
+const hasGdal = spawnSync("gdal_translate", ["--version"]).status === 0;
+
+test(
+  "reduced copies in a scene are used where they are fine enough",
+  hasGdal ? {} : { skip: "no gdal_translate" },
+  () =>
+    withFolder(async (folder) => {
+      const values = Uint8Array.from(fillIntegers(6, 1024 * 1024, 256));
+      const plain = await writeScene(join(folder, "plain.tif"), [1024, 1024, 1], values);
+      const path = join(folder, "scene.tif");
+      const options = ["BLOCKSIZE=128", "OVERVIEW_RESAMPLING=NEAREST"].flatMap((option) => ["-co", option]);
+      execFileSync("gdal_translate", ["-q", "-of", "COG", ...options, plain, path]); // nearest: what means of the full size never are
+      const map = await openGeoTiff(path);
+      const copy = await openGeoTiff(path, { overview: 1 });
+      const tiles = await openSourceTiles(path, map);
+      try {
+        assert.deepEqual(
+          map.overviews.slice(0, 3).map(({ width }) => width),
+          [512, 256, 128],
+        );
+        const stored = await copy.read({ x: 0, y: 0, width: 256, height: 256 });
+        const shown = await pixelsOf(await tiles.png(2, 0, 0));
+        const worst = Array.from(stored.data).reduce((most, value, i) => {
+          const wanted = Math.min(Math.max(((value - 5) * 255) / 245, 0), 255);
+          return Math.max(most, Math.abs(shown[4 * i] - wanted));
+        }, 0);
+        assert.ok(worst <= 5, `${worst} levels off the stored copy`);
+      } finally {
+        await Promise.all([tiles.close(), copy.close(), map.close()]);
+      }
+    }),
+);
 
 test("a part of a scene is shown under a map of that part", () =>
   withFolder(async (folder) => {

@@ -62,7 +62,7 @@ function portOf(args: Arguments): number | undefined {
 
 const OPENERS: Readonly<Record<string, readonly string[]>> = {
   darwin: ["open"],
-  win32: ["cmd", "/c", "start", '""'],
+  win32: ["cmd", "/c", "start", ""],
 };
 
 function openBrowser(url: string, talk: Talk): void {
