@@ -41,7 +41,7 @@ export async function withAtomicFile<T>(
   fill: (file: AtomicFile) => Promise<T>,
   system: FileSystem = nodeFileSystem,
 ): Promise<T> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${counter++}.partial`);
+  const temporary = temporaryBeside(path);
   try {
     const result = await fillAndFlush(temporary, fill, system);
     await system.rename(temporary, path);
@@ -52,6 +52,10 @@ export async function withAtomicFile<T>(
     throw writeFault(path, error);
   }
 }
+
+/** A name of a temporary file or folder beside a target; one a killed process left is found by `TEMPORARY`. */
+export const temporaryBeside = (path: string): string =>
+  join(dirname(path), `.${basename(path)}.${process.pid}-${counter++}.partial`);
 
 async function fillAndFlush<T>(path: string, fill: (file: AtomicFile) => Promise<T>, system: FileSystem): Promise<T> {
   const handle = await system.open(path, "wx");
@@ -67,8 +71,8 @@ async function fillAndFlush<T>(path: string, fill: (file: AtomicFile) => Promise
   }
 }
 
-/** Node reports a full disk as a short count, so the rest is written until the system says why it cannot. */
-async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number | null): Promise<void> {
+/** Writes all bytes. Node reports a full disk as a short count, so the rest is written until the system says why it cannot. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number | null): Promise<void> {
   let done = 0;
   while (done < bytes.length) {
     const length = Math.min(bytes.length - done, 2 ** 30);
@@ -153,7 +157,7 @@ export async function syncFolder(path: string, system: FileSystem = nodeFileSyst
 /** Removes temporary files a killed process left in a folder. */
 export async function sweepTemporaries(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (TEMPORARY.test(name)) await rm(join(folder, name), { force: true });
+    if (TEMPORARY.test(name)) await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 

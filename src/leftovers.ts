@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 /** `.NAME.PID-N.partial`, as src/files.ts names a file that is being made. */
 const LEFTOVER = /^\.(.*)\.(\d+)-(\d+)\.partial$/;
 
-/** Removes temporary files of these outputs whose process is gone; those of other files are left alone. */
+/** Removes temporary files and folders of these outputs whose process is gone; those of other files are left alone. */
 export async function sweepLeftovers(outputs: readonly string[]): Promise<void> {
   const wanted = new Map<string, Set<string>>();
   for (const path of outputs) {
@@ -15,7 +15,8 @@ export async function sweepLeftovers(outputs: readonly string[]): Promise<void> 
   for (const [folder, names] of wanted) {
     for (const name of await readdir(folder).catch(() => [])) {
       const [, target, pid, number] = LEFTOVER.exec(name) ?? [];
-      if (names.has(target) && isGone(Number(pid), Number(number))) await rm(join(folder, name), { force: true });
+      if (names.has(target) && isGone(Number(pid), Number(number)))
+        await rm(join(folder, name), { recursive: true, force: true });
     }
   }
 }

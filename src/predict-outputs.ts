@@ -7,9 +7,11 @@ import { open } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { SegError } from "./errors.js";
 import { makeFolder, sha256, sha256File } from "./files.js";
+import { isUrl } from "./raster/index.js";
+import { besideMap } from "./scene/outputs.js";
 
-/** Whether a file is mapped as a scene: to a GeoTIFF on its own grid. */
-export const isScene = (path: string): boolean => /\.tiff?$/i.test(path);
+/** Whether a file is mapped as a scene, to a GeoTIFF on its own grid; what is read from a URL always is. */
+export const isScene = (path: string): boolean => isUrl(path) || /\.tiff?$/i.test(path);
 
 const INPUT = /\.(jpe?g|png|webp|gif|avif|tiff?)$/i;
 const suffixOf = (input: string) => (isScene(input) ? ".tif" : ".png");
@@ -19,10 +21,8 @@ const isFolder = (path: string) => existsSync(path) && statSync(path).isDirector
 export const overlayOf = (output: string): string => output.replace(/\.png$/i, "-overlay.png");
 
 /** All that is written for an output. */
-export const filesOf = (output: string): string[] => [
-  output,
-  isScene(output) ? `${output}.aux.xml` : overlayOf(output),
-];
+export const filesOf = (output: string): string[] =>
+  isScene(output) ? [output, ...besideMap(output)] : [output, overlayOf(output)];
 
 /** The inputs with folders replaced by the images in them, by name. */
 export function expandInputs(inputs: readonly string[]): string[] {
@@ -41,11 +41,17 @@ export function planOutputs(inputs: readonly string[], out: string): string[] {
     const reason = `a ${suffixOf(inputs[0])} is written for ${inputs[0]}`;
     throw new SegError(`--out ${out}`, reason, "name it so, or give a folder");
   }
-  const outputs = inputs.map((input) => join(out, basename(input, extname(input)) + suffixOf(input)));
+  const outputs = inputs.map((input) => join(out, nameOf(input) + suffixOf(input)));
   const all = outputs.flatMap(filesOf);
   const twice = all.find((path, i) => all.indexOf(path) !== i);
   if (twice) throw new SegError(twice, "two inputs would be written to it", "predict them into different folders");
   return outputs;
+}
+
+/** A file's or URL's own name without its suffix. */
+function nameOf(input: string): string {
+  const path = isUrl(input) ? decodeURIComponent(new URL(input).pathname).replaceAll(/[/\\\0]+$/g, "") : input;
+  return basename(path, extname(path)) || "scene";
 }
 
 /** SHA-256 over an input's bytes and everything else its output depends on. */

@@ -38,6 +38,12 @@ export interface Predictor {
   classesOfMaps(maps: readonly TensorData[], image: Raster): Promise<Uint8Array>;
   /** Logits [1, C, H, W] of a prepared input [1, bands, H, W]. */
   logits(input: TensorData): Promise<TensorData>;
+  /** Probabilities [1, classes, H, W] of a prepared input, or of the encoder's maps of it; two classes from a single logit. */
+  probabilities(input: TensorData, maps?: readonly TensorData[]): Promise<TensorData>;
+  /** Logits from the encoder's maps of a prepared input. */
+  logitsOfMaps(input: TensorData, maps: readonly TensorData[]): Promise<TensorData>;
+  /** Maps of the encoder a decoder would be fed, of a prepared input. */
+  mapsOf(input: TensorData): Promise<TensorData[]>;
   /** Maps of the encoder a decoder would be fed, of a raster whose bands are chosen and stretched already: what the embedding cache holds. */
   preparedMaps(image: Raster): Promise<TensorData[]>;
   /** On an int8 engine, decides by prepared inputs [1, bands, H, W] what stays in float32, where nothing did before. */
@@ -49,6 +55,8 @@ export interface Predictor {
 
 /** The whole model, its encoder alone, or the rest on the encoder's maps. */
 export type Kind = "whole" | "encode" | "decode";
+/** What comes out of a program that decodes. */
+export type Outcome = "logits" | "probabilities";
 
 export function createPredictor(plan: PredictorPlan): Predictor {
   const programs = programCache();
@@ -57,20 +65,24 @@ export function createPredictor(plan: PredictorPlan): Predictor {
     if (plan.engine.precision === "int8") int8 ??= await calibrate(encoderOf(plan), inputs);
     return int8;
   };
-  const run = (kind: Kind, input: TensorData, maps: readonly TensorData[] = []) => {
+  const run = (kind: Kind, input: TensorData, maps: readonly TensorData[] = [], outcome: Outcome = "logits") => {
     const [, , height, width] = input.shape;
     const make = async () => {
       if (kind !== "decode") await settle([input]);
-      const program = await compile(plan, kind, height, width, int8);
+      const program = await compile(plan, kind, height, width, int8, outcome);
       if (plan.once && plan.model.encoder.input.size !== undefined) letGo(plan.constants);
       return program;
     };
-    return programs.use(`${kind} ${height}x${width}`, make, (program) => runOn(program, plan, input, maps));
+    return programs.use(`${kind} ${height}x${width} ${outcome}`, make, (program) => runOn(program, plan, input, maps));
   };
   const place = async <T>(back: PlaceBack<T>, kind: Kind, image: Raster, maps?: readonly TensorData[]): Promise<T> => {
     const { input, placement } = inputFor(plan, kind, image);
     const { logits } = await run(kind, input, maps);
     return back(logits.data as Float32Array, logits.shape[1], placement, image.width, image.height);
+  };
+  const mapsOf = async (input: TensorData) => {
+    const outputs = await run("encode", input);
+    return plan.model.cached.map((_, i) => outputs[`map/${i}`]);
   };
   return {
     scores: (image) => place(placeBack, "whole", image),
@@ -78,10 +90,11 @@ export function createPredictor(plan: PredictorPlan): Predictor {
     classes: (image) => place(placeBackClasses, "whole", image),
     classesOfMaps: (maps, image) => place(placeBackClasses, "decode", image, maps),
     logits: async (input) => (await run("whole", input)).logits,
-    async preparedMaps(image) {
-      const outputs = await run("encode", toInput(image, plan.preprocessing).input);
-      return plan.model.cached.map((_, i) => outputs[`map/${i}`]);
-    },
+    probabilities: async (input, maps) =>
+      (await run(maps ? "decode" : "whole", input, maps, "probabilities")).probabilities,
+    logitsOfMaps: async (input, maps) => (await run("decode", input, maps)).logits,
+    mapsOf,
+    preparedMaps: (image) => mapsOf(toInput(image, plan.preprocessing).input),
     calibrate: settle,
     int8: () => int8,
     dispose: () => programs.dispose(),
@@ -126,8 +139,9 @@ function compile(
   height: number,
   width: number,
   int8?: Int8,
+  outcome?: Outcome,
 ): Promise<Program> {
-  const { graph, options } = programOf({ model, constants }, kind, height, width, int8);
+  const { graph, options } = programOf({ model, constants }, kind, height, width, int8, outcome);
   return engine.compile(graph, options);
 }
 
@@ -138,16 +152,27 @@ export function programOf(
   height: number,
   width: number,
   int8?: Int8,
+  outcome: Outcome = "logits",
 ): { graph: Graph; options: CompileOptions } {
   const keep = (name: string) => !name.startsWith("encoder.") || int8?.kept.includes(name) === true;
   const options = { constants, keep };
   const { scope } = model.record(false);
   const image = g.input("image", [1, model.bands, height, width]);
-  if (kind === "whole") return { graph: { outputs: { logits: model.trace(scope, image) } }, options };
+  const ending = (logits: Tensor): Graph => ({
+    outputs: { [outcome]: outcome === "logits" ? logits : toClasses(logits) },
+  });
+  if (kind === "whole") return { graph: ending(model.trace(scope, image)), options };
   if (kind === "encode") {
     const maps = model.traceEncoder(scope, image);
     return { graph: { outputs: Object.fromEntries(maps.map((map, i) => [`map/${i}`, map])) }, options };
   }
   const maps = model.cachedShapes(height, width).map((shape, i) => g.input(`map/${i}`, [1, ...shape]));
-  return { graph: { outputs: { logits: model.traceDecoder(scope, maps, image) } }, options };
+  return { graph: ending(model.traceDecoder(scope, maps, image)), options };
+}
+
+/** Probabilities of classes from logits [1, C, H, W]: softmax, or both sides of a single logit. */
+function toClasses(logits: Tensor): Tensor {
+  if (logits.shape[1] > 1) return g.softmax(logits, 1);
+  const p = g.sigmoid(logits);
+  return g.concat([g.sub(1, p), p], 1);
 }

@@ -10,6 +10,8 @@ export const COMMANDS: readonly (readonly [string, string, () => Promise<{ comma
   ["train [config]", "train a model: encoder, decoder, your data", () => import("./commands/train.js")],
   ["eval", "score a model on a labelled data set", () => import("./commands/eval.js")],
   ["predict <input..>", "map photos and GeoTIFFs with a model", () => import("./commands/predict.js")],
+  ["vectorize <map>", "turn a class map into polygons", () => import("./commands/vectorize.js")],
+  ["view <map>", "look at a class map in the browser, over its scene", () => import("./commands/view.js")],
   ["embed <input..>", "write an encoder's feature maps as .npy", () => import("./commands/embed.js")],
   ["export", "write a model as one ONNX file", () => import("./commands/export.js")],
   [

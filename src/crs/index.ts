@@ -1,76 +1,119 @@
 /**
- * @file Coordinates of one reference system to another, x before y (longitude before latitude) throughout.
- * Definitions: the EPSG tables of geotiff-geokeys-to-proj4; formulas: proj4js. Datum shifts: datums.ts.
+ * @file Coordinates of one reference system to another, x before y (longitude before latitude) throughout; heights are left out.
+ * Definitions: the EPSG code by table.json, else the parameters a GeoTIFF spells out; formulas: proj4js.
  */
-import { shiftOf, tiedToWgs84 } from "./datums.js";
-import { geoKeyNames } from "./geo-key-names.js";
-import { toProj4 } from "geotiff-geokeys-to-proj4";
 import proj4 from "proj4";
-import type { Grid } from "../raster/index.js";
+import type { Ellipsoid } from "./area.js";
 import { SegError } from "../errors.js";
+import type { Grid } from "../raster/index.js";
+import { findSystem } from "./table.js";
+import { defineByKeys } from "./user-defined.js";
+
+export { type Ellipsoid, geodesicArea } from "./area.js";
 
 export type Point = readonly [number, number];
 
-/** A reference system: its EPSG code where it has one, and how proj4 spells it. */
+/** A reference system: its EPSG code where it has one, its name, and how PROJ spells it. */
 export interface ReferenceSystem {
   readonly epsg?: number;
+  readonly name: string;
   readonly proj4: string;
+  /** How far places may be off on WGS 84, in metres, by the datum shift alone; undefined where nobody says. */
+  readonly accuracy?: number;
+  /** Whether a shift by grid file, which is not used here, would be more exact. */
+  readonly gridHelps?: boolean;
 }
 
 /** Longitude and latitude of WGS 84: what GeoJSON is in unless it says otherwise. */
-export const WGS84: ReferenceSystem = { epsg: 4326, proj4: "+proj=longlat +datum=WGS84 +no_defs" };
+export const WGS84: ReferenceSystem = {
+  epsg: 4326,
+  name: "WGS 84",
+  proj4: "+proj=longlat +datum=WGS84 +no_defs",
+  accuracy: 0,
+};
 
-/** A system by its EPSG code; SegError, naming `subject`, for a code the tables lack. */
+/** A system by its EPSG code; SegError, naming `subject`, for a code the table lacks. */
 export function systemOfEpsg(code: number, subject: string): ReferenceSystem {
+  const system = lookUp(code);
+  if (!system) throw notConvertible(subject, `EPSG:${code} is not known here`);
+  return system;
+}
+
+/** The system of a raster, by its EPSG code or its own parameters; undefined where it states none. SegError where neither is known. */
+export function systemOfGrid({ epsg, geoKeys }: Grid, subject: string): ReferenceSystem | undefined {
+  if (epsg === undefined && !geoKeys.has(1024)) return undefined;
+  const code = isUserProjection(geoKeys) ? undefined : epsg;
+  const system = (code !== undefined ? lookUp(code) : undefined) ?? defineByKeys(geoKeys);
+  if (system) return system;
+  throw notConvertible(
+    subject,
+    code === undefined ? "its user-defined system is not known here" : `EPSG:${code} is not known here`,
+  );
+}
+
+/** Projected by parameters: the geographic code then tells the datum only. */
+const isUserProjection = (geoKeys: Grid["geoKeys"]) => geoKeys.get(1024) === 1 && !geoKeys.has(3072);
+
+const notConvertible = (subject: string, reason: string) =>
+  new SegError(
+    subject,
+    `CRS not convertible: ${reason}`,
+    "use --crs native or --src-crs EPSG:N, or reproject it, e.g. with gdalwarp",
+  );
+
+function lookUp(code: number): ReferenceSystem | undefined {
   if (code === 4326) return WGS84;
-  const text = define({ ProjectedCSTypeGeoKey: code }, subject, `EPSG:${code}`);
-  return { epsg: code, proj4: /\+towgs84=/.test(text) ? text : text + shiftOf(code) };
+  const found = findSystem(code);
+  if (!found) return undefined;
+  const { text, ...certainty } = found.frame;
+  return { epsg: code, name: found.name, proj4: `${found.projection} ${text} +no_defs`, ...certainty };
 }
 
-/** The system of a raster, by its EPSG code or its own parameters; undefined where it states none. */
-export function systemOfGrid(grid: Grid, subject: string): ReferenceSystem | undefined {
-  if (grid.epsg !== undefined) return systemOfEpsg(grid.epsg, subject);
-  if (!grid.geoKeys.has(1024)) return undefined;
-  const keys: Record<string, unknown> = {};
-  for (const [key, value] of grid.geoKeys) if (geoKeyNames[key]) keys[geoKeyNames[key]] = value;
-  return { proj4: define(keys, subject, "its user-defined reference system") };
+/** The ellipsoid a system's latitudes are of: what areas in a geographic system are measured on. */
+export function ellipsoidOf(system: ReferenceSystem): Ellipsoid {
+  const { a, es = 0 } = new proj4.Proj(system.proj4);
+  return { semiMajorAxis: a, flattening: 1 - Math.sqrt(1 - es) };
 }
 
-type GeoKeys = Parameters<typeof toProj4>[0];
-
-function define(keys: Record<string, unknown>, subject: string, what: string): string {
-  const { proj4: text, errors } = toProj4(keys as unknown as GeoKeys); // all keys but those present are optional
-  const unknown = Object.keys(errors ?? {}).length > 0;
-  if (unknown)
-    throw new SegError(subject, `${what} is not known here`, "reproject it, e.g. with gdalwarp -t_srs EPSG:4326");
-  return withPole(text.replace(/\+axis=\S+/, "")); // our order is x, y whatever the system's own is
-}
-
-/** Polar stereographic systems come without the pole they are about: it is the one on the side of the true-scale parallel. */
-function withPole(text: string): string {
-  const parallel = /\+proj=stere\b/.test(text) && !/\+lat_0=/.test(text) ? /\+lat_ts=(-?[\d.]+)/.exec(text) : null;
-  return parallel ? `${text} +lat_0=${Number(parallel[1]) < 0 ? -90 : 90}` : text;
+/** A sentence for the user where a system's places are known on WGS 84 to more than a metre only; undefined for the others. */
+export function accuracyRemark({ epsg, name, accuracy, gridHelps }: ReferenceSystem): string | undefined {
+  if (accuracy !== undefined && accuracy <= 1) return undefined;
+  const subject = epsg === undefined ? `the user-defined system "${name}"` : `EPSG:${epsg} (${name})`;
+  const size = accuracy === undefined ? "an accuracy nobody states" : `an accuracy of ~${Math.round(accuracy)} m`;
+  return `${subject} is tied to WGS 84 with ${size}${gridHelps ? "; gdalwarp with PROJ's grid files is more exact" : ""}`;
 }
 
 /**
- * A function from one system's coordinates to another's; undefined where they are the same system. SegError, naming `subject`,
- * where a datum is not tied to WGS 84 here: the result could be off by a hundred metres and more.
+ * A function from one system's coordinates to another's, NaN for places without any; undefined where they are the same system. SegError, naming
+ * `subject`, where a datum is not tied to WGS 84 here: the result could be off by a hundred metres and more.
  */
 export function transformer(
   from: ReferenceSystem,
   to: ReferenceSystem,
   subject: string,
 ): ((point: Point) => Point) | undefined {
-  if (from.proj4 === to.proj4 || (from.epsg !== undefined && from.epsg === to.epsg)) return undefined;
-  const loose = [from, to].find((system) => !tiedToWgs84(system.proj4));
+  if (from === to || (from.epsg !== undefined && from.epsg === to.epsg)) return undefined;
+  const loose = [from, to].find(({ proj4 }) => !isTiedToWgs84(proj4));
   if (loose) {
-    const name = loose.epsg === undefined ? "its reference system" : `EPSG:${loose.epsg}`;
-    const reason = `the datum shift of ${name} is not known here, so labels in another system would lie beside their objects`;
-    throw new SegError(subject, reason, "bring labels and scene into one system, e.g. with ogr2ogr -t_srs");
+    const name = loose.epsg === undefined ? "its reference system" : `EPSG:${loose.epsg} (${loose.name})`;
+    const reason = `the datum shift of ${name} is not known here, so places in another system would lie beside their objects`;
+    throw new SegError(subject, reason, "bring both into one system, e.g. with ogr2ogr -t_srs");
   }
+  if (from.proj4 === to.proj4) return undefined;
   const { forward } = proj4(from.proj4, to.proj4);
   return ([x, y]) => {
-    const [outX, outY] = forward([x, y]);
+    if (!Number.isFinite(x) || !Number.isFinite(y)) return [Number.NaN, Number.NaN]; // proj4js throws
+    const [outX, outY] = forward([x, y], true); // true: systems that count westward or southward do so
     return [outX, outY];
   };
 }
+
+/**
+ * Whether a definition says how its datum lies to WGS 84; systems on the ellipsoids of WGS 84 and GRS 80 do, to a metre or two, and spheres, which are
+ * no datum, are given latitudes as they are (MODIS).
+ */
+const isTiedToWgs84 = (text: string): boolean =>
+  /\+(towgs84|datum|nadgrids|R)=/.test(text) ||
+  /\+ellps=(WGS84|GRS80|sphere)\b/.test(text) ||
+  /\+a=6378137\b/.test(text) ||
+  /\+a=(\S+) \+b=\1(\s|$)/.test(text);

@@ -3,9 +3,9 @@
  * offset on. Redirects are followed by hand, so that the token never leaves the hub's own host.
  */
 import { SegError } from "../errors.js";
+import { Interrupted, MOST_REDIRECTS, networkReason, redirectTarget } from "../network.js";
 import { hubToken } from "./hub-cache.js";
 
-const MOST_REDIRECTS = 5;
 /** Milliseconds without a sign of life after which a connection counts as broken. */
 const STALL = 30_000;
 const OFFLINE =
@@ -24,9 +24,6 @@ export interface HubMetadata {
   readonly hash: string;
   readonly bytes: number;
 }
-
-/** A connection that broke; asking again may help. */
-export class Interrupted extends Error {}
 
 /** What the hub says of a file. Rejects with SegError where there is none, or no hash of it. */
 export async function describeHubFile(wanted: HubFile): Promise<HubMetadata> {
@@ -64,7 +61,7 @@ export async function unlessStalled<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     throw error instanceof Interrupted || error instanceof SegError
       ? error
-      : new Interrupted(reasonOf(error), { cause: error });
+      : new Interrupted(networkReason(error), { cause: error });
   } finally {
     clearTimeout(timer);
   }
@@ -105,22 +102,13 @@ async function follow(
     const own: Record<string, string> = at.origin === home.origin && token ? { authorization: `Bearer ${token}` } : {};
     const sent = { "accept-encoding": "identity", "user-agent": "sam-seg", ...headers, ...own };
     const response = await unlessStalled(fetch(at, { method, headers: sent, redirect: "manual" }));
-    const next = redirectOf(response, at, home);
+    const next = redirectTarget(response.status, response.headers.get("location"), at, "check HF_ENDPOINT");
     if (!next) checkStatus(response, url, token !== undefined);
     if (look(response, next !== undefined && next.origin !== home.origin) || !next) return response;
     await response.body?.cancel();
     at = next;
   }
   throw new SegError(url, `redirects more than ${MOST_REDIRECTS} times`, "check HF_ENDPOINT");
-}
-
-function redirectOf(response: Response, from: URL, home: URL): URL | undefined {
-  const location = response.headers.get("location");
-  if (![301, 302, 303, 307, 308].includes(response.status) || !location) return undefined;
-  const next = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
-  const isSafe = next && (next.protocol === "https:" || (next.protocol === "http:" && home.protocol === "http:"));
-  if (!isSafe) throw new SegError(from.href, "redirects to an address that is not https", "check HF_ENDPOINT");
-  return next;
 }
 
 function checkStatus({ status }: Response, url: string, hasToken: boolean): void {
@@ -133,9 +121,4 @@ function checkStatus({ status }: Response, url: string, hasToken: boolean): void
   if (status === 404)
     throw new SegError(url, "does not exist (404)", "check the repository, the revision and the name");
   throw new SegError(url, `the server answers ${status}`, "try again later");
-}
-
-function reasonOf(error: unknown): string {
-  const cause = (error as Error).cause as NodeJS.ErrnoException | undefined;
-  return cause?.code ?? cause?.message ?? (error as Error).message;
 }

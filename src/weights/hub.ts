@@ -6,17 +6,16 @@ import { createHash, type Hash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { SegError } from "../errors.js";
 import { makeFolder, syncFolder } from "../files.js";
 import { acquireLock } from "../lock.js";
+import { Interrupted, insist } from "../network.js";
 import { checkRelative, linkSnapshot, repositoryFolder } from "./hub-cache.js";
 import {
   describeHubFile,
   fetchHubFile,
   type HubFile,
   type HubMetadata,
-  Interrupted,
   offline,
   unlessStalled,
   urlOf,
@@ -33,10 +32,6 @@ export interface HubDownload {
   onProgress?(done: number, total: number): void;
 }
 
-/** Tries in a row that bring no byte. */
-const MOST_TRIES = 4;
-const FIRST_PAUSE = 200;
-
 /** Resolves to the file's path in the cache. Rejects with SegError; what was fetched is kept for the next call unless it is wrong. */
 export async function downloadFromHub(request: HubDownload): Promise<string> {
   const { repository, file } = request;
@@ -44,7 +39,10 @@ export async function downloadFromHub(request: HubDownload): Promise<string> {
   checkRelative(file, "file of a repository");
   const folder = repositoryFolder(repository);
   const wanted = { repository, revision, file };
-  const stated = await insist(wanted, () => describeHubFile(wanted));
+  const stated = await insist(
+    () => describeHubFile(wanted),
+    (error) => offline(urlOf(wanted), error),
+  );
   refuseOther(stated, request, urlOf(wanted));
   const blob = join(folder, "blobs", stated.hash);
   if (!(await holds(blob, stated, request.sha256)))
@@ -100,9 +98,9 @@ async function fetchPart(wanted: HubFile, stated: HubMetadata, request: HubDownl
   try {
     await download.readExisting(part);
     await insist(
-      wanted,
       () => download.go(wanted),
-      () => download.done,
+      (error) => offline(urlOf(wanted), error),
+      { progress: () => download.done },
     );
     await handle.sync();
   } finally {
@@ -115,22 +113,6 @@ async function fetchPart(wanted: HubFile, stated: HubMetadata, request: HubDownl
     "what arrived has the wrong hash and was removed",
     "run again; if it stays, report it",
   );
-}
-
-/** Tries again after broken connections, as long as there is progress. */
-async function insist<T>(wanted: HubFile, work: () => Promise<T>, progress: () => number = () => 0): Promise<T> {
-  let last = progress();
-  for (let tries = 1; ; tries++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof Interrupted)) throw error;
-      if (progress() > last) tries = 1;
-      if (tries >= MOST_TRIES) throw offline(urlOf(wanted), error);
-      last = progress();
-      await sleep(FIRST_PAUSE * 2 ** (tries - 1));
-    }
-  }
 }
 
 /** A file on its way. */

@@ -38,7 +38,11 @@ function importsOf(from: string): Import[] {
 
 /** Layers from the bottom; a file belongs to the first pattern that fits. Each may import its own and those named. */
 const LAYERS: readonly { readonly name: string; readonly files: RegExp; readonly may: readonly string[] }[] = [
-  { name: "base", files: /^src\/(errors|random|version|files|leftovers|lock|talk|contract|registry)\.ts$/, may: [] },
+  {
+    name: "base",
+    files: /^src\/(errors|random|version|files|leftovers|lock|talk|contract|registry|network)\.ts$/,
+    may: [],
+  },
   { name: "graph", files: /^src\/graph\//, may: ["base"] },
   { name: "engine", files: /^src\/engine\//, may: ["base", "graph"] },
   { name: "nn", files: /^src\/nn\//, may: ["base", "graph"] },

@@ -23,7 +23,8 @@ test("the package holds the compiled library, its types, the command and the lic
   const [{ files }] = JSON.parse(stdout) as { files: { path: string }[] }[];
   const paths = files.map(({ path }) => path);
   const pointed = [...Object.values(manifest.bin), ...Object.values(manifest.exports["."])];
-  for (const path of [...pointed.map((path) => path.replace(/^\.\//, "")), "package.json", "LICENSE", "README.md"])
+  const more = ["package.json", "LICENSE", "README.md", "dist/src/crs/table.json"];
+  for (const path of [...pointed.map((path) => path.replace(/^\.\//, "")), ...more])
     assert.ok(paths.includes(path), `${path} is not in the package`);
   const strangers = paths.filter((path) =>
     /(^|\/)(test|bench|node_modules|runs)\/|\.test\.|\.py$|(?<!\.d)\.ts$/.test(path),

@@ -5,6 +5,7 @@
 import { decoders, encoders } from "../../src/catalog.js";
 import type { ClassInfo, Decoder, Encoder } from "../../src/contract.js";
 import * as g from "../../src/graph/functions.js";
+import type { Tensor } from "../../src/graph/tensor.js";
 import { defineModel } from "../../src/model.js";
 import { conv2d } from "../../src/nn/index.js";
 import { assembleModel, type OpenModel, specOf } from "../../src/open-model.js";
@@ -41,8 +42,21 @@ const point: Decoder = {
   forward: (_s, [map]) => map!,
 };
 
+/** `near-test` on the means of blocks of 8 x 8 pixels: what a pixel gets depends on where the blocks begin. */
+const coarse: Encoder = {
+  ...near,
+  about: "two 3x3 convolutions of means of 8 x 8 pixels",
+  input: { ...near.input, multipleOf: 8 },
+  forward(s, x) {
+    const [, , height, width] = x.shape;
+    const maps = near.forward(s, g.avgPool2d(x, { kernel: 8, stride: 8 })) as readonly Tensor[];
+    return maps.map((map) => g.resize(map, [height, width], "nearest"));
+  },
+};
+
 if (!encoders.has("near-test")) {
   encoders.register("near-test", near);
+  encoders.register("coarse-test", coarse);
   decoders.register("point-test", point);
 }
 

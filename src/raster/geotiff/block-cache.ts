@@ -22,6 +22,8 @@ export interface ReadStats {
 export interface BlockCache {
   /** The first of `count` keys no other image uses. */
   claim(count: number): number;
+  /** Whether a key's block is kept or on its way. */
+  has(key: number): boolean;
   /** The block of a key, at most `bytes` large: kept, on its way, or decoded by `load` when there is room. */
   get(key: number, bytes: number, load: () => Promise<PixelArray>): Promise<PixelArray>;
   /** Adds to the counts of `stats`. */
@@ -57,6 +59,7 @@ export function createBlockCache(budget: number): BlockCache {
       keys += count;
       return keys - count;
     },
+    has: (key) => kept.has(key) || flights.has(key),
     get(key, bytes, load) {
       const block = kept.get(key);
       if (block) {

@@ -38,6 +38,8 @@ export function createBlockReader(source: ByteSource, layout: Layout, cache: Blo
     async read(window, bands) {
       const out = allocate(layout.type, window.width * window.height * bands.length);
       const jobs = plan(window, layout, bands);
+      const missing = jobs.filter(({ index }) => isStored(index) && !cache.has(first + index));
+      source.prefetch?.(missing.map(({ index }) => [layout.offsets[index], layout.byteCounts[index]] as const));
       await settle(
         jobs.map(async (job) => copyBlock(await block(job.index), job, { window, layout, bands, out, absent })),
       );

@@ -1,21 +1,11 @@
 /**
- * @file The XML GDAL keeps beside pixels: metadata items (tag 42112) and category names (PATH.aux.xml).
+ * @file The XML GDAL keeps beside pixels: band names in metadata items (tag 42112, written by src/cog) and category names (PATH.aux.xml).
  * Source: GDAL's GTiff driver (GTiffDatasetReadMetadata, which unescapes an item twice) and its PAM data model.
  */
-
-const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-const escapeXml = (text: string) => text.replace(/[&<>"]/g, (letter) => ENTITIES[letter]);
+import { escapeXml } from "../../cog/index.js";
 
 const CHARACTERS: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 const unescapeXml = (text: string) => text.replace(/&(amp|lt|gt|quot|apos);/g, (_, name: string) => CHARACTERS[name]);
-
-/** The text of tag 42112: NAME=VALUE items of the whole file. */
-export function metadataXml(items: Readonly<Record<string, string>>): string {
-  const lines = Object.entries(items).map(
-    ([name, value]) => `  <Item name="${escapeXml(name)}">${escapeXml(escapeXml(value))}</Item>\n`,
-  );
-  return `<GDALMetadata>\n${lines.join("")}</GDALMetadata>\n`;
-}
 
 /** A PAM file that names the values 0, 1, ... of band 1. */
 export function categoriesXml(names: readonly string[]): string {
@@ -32,4 +22,15 @@ export function bandNamesOf(metadata: string | undefined, bands: number): string
     if (/role="description"/.test(attributes) && sample < bands) names[sample] = unescapeXml(unescapeXml(value));
   }
   return names;
+}
+
+/** Items of a tag 42112: those of the file by name, those of a band as `BAND:NAME`, bands from 0. */
+export function metadataOf(metadata: string | undefined): Map<string, string> {
+  const items = new Map<string, string>();
+  for (const [, attributes, value] of (metadata ?? "").matchAll(/<Item([^<>]{0,200})>([^<]{0,65536})<\/Item>/g)) {
+    const name = unescapeXml(/name="([^"]*)"/.exec(attributes)?.[1] ?? "");
+    const sample = /sample="(\d{1,5})"/.exec(attributes)?.[1];
+    items.set(sample === undefined ? name : `${sample}:${name}`, unescapeXml(unescapeXml(value)));
+  }
+  return items;
 }

@@ -2,6 +2,7 @@
  * @file Where the pixels of a GeoTIFF lie on the ground: affine transform, coordinate system code, and the tags as stored.
  * Source: OGC GeoTIFF 1.1 (19-008r4) requirements classes on raster space and model transformation.
  */
+import type { GeoTag } from "../../cog/index.js";
 import { SegError } from "../../errors.js";
 import type { Directory, RawTag } from "./directory.js";
 
@@ -28,12 +29,6 @@ export interface Grid {
   readonly geoKeys: ReadonlyMap<number, number | string | readonly number[]>;
   /** The tags of GEO_TAGS present, values as in `transform` before any half-pixel shift. */
   readonly tags: readonly GeoTag[];
-}
-
-/** A georeferencing tag: shorts (34735), ASCII (34737) or doubles (the others). */
-export interface GeoTag {
-  readonly tag: number;
-  readonly values: readonly number[] | string;
 }
 
 /** The georeference of a directory. */

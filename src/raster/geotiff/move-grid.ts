@@ -2,7 +2,8 @@
  * @file The grid of a part of a raster, or of one with other pixels: its place moved in whatever tags state it, all other tags as they are.
  * Source: OGC GeoTIFF 1.1 (raster space, tie points, transformation); GDAL's RPC convention (lines and samples count from pixel centres).
  */
-import type { GeoTag, Grid, Transform } from "./georeference.js";
+import type { GeoTag } from "../../cog/index.js";
+import type { Grid, Transform } from "./georeference.js";
 import { SCALE, TIES, MATRIX, RPC, isPixelCentred } from "./georeference.js";
 
 /** Pixel (column, row) of the new grid begins at x + column scaleX, y + row scaleY of the old one. */

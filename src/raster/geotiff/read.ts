@@ -3,21 +3,22 @@
  * Source: TIFF 6.0; OGC GeoTIFF 1.1; GDAL's GTiff driver documentation (nodata tag 42113, metadata 42112, internal masks).
  */
 import type { Raster } from "../../contract.js";
+import type { RemoteTraffic } from "../remote/index.js";
 import type { Window } from "../windows.js";
 import { type BlockCache, createBlockCache, type ReadStats } from "./block-cache.js";
 import { type BlockReader, createBlockReader } from "./blocks.js";
 import { type Directory, readDirectories } from "./directory.js";
-import { bandNamesOf } from "./gdal-xml.js";
+import { bandNamesOf, metadataOf } from "./gdal-xml.js";
 import { type Grid, readGrid } from "./georeference.js";
 import { allocate, type Layout, readLayout, type SampleType } from "./layout.js";
 import { type Level, readLevels } from "./levels.js";
-import { type ByteSource, damaged, openSource } from "./source.js";
+import { type ByteSource, damaged, openSource, type SourceOptions } from "./source.js";
 import { parseNodata, validityOf } from "./validity.js";
 
 const CACHE_BYTES = 2 ** 28;
 
 /** How a GeoTIFF is opened. */
-export interface OpenOptions {
+export interface OpenOptions extends SourceOptions {
   /** An alpha band is a mask (default) or a band as any other: some files mark infrared as alpha. */
   readonly alpha?: "mask" | "band";
   /** Decoded blocks held, in bytes, those being decoded included; default 256 MiB. One block is held however large it is. */
@@ -38,10 +39,14 @@ export interface GeoRaster {
   readonly hasAlpha: boolean;
   /** Names given to the bands in the file; empty strings where there are none. */
   readonly bandNames: readonly string[];
+  /** GDAL's metadata items: of the file by name, of a band (0-based) as `BAND:NAME`. */
+  readonly metadata: ReadonlyMap<string, string>;
   /** RGB triples of a palette image, whose samples stay indices. */
   readonly colorMap?: Uint8Array;
   readonly blockWidth: number;
   readonly blockHeight: number;
+  /** Compression code of the pixels (TIFF tag 259). */
+  readonly compression: number;
   /** Smaller copies of the whole, largest first, in pixels; a view has none. */
   readonly overviews: readonly { readonly width: number; readonly height: number }[];
   /**
@@ -55,12 +60,16 @@ export interface GeoRaster {
   mayHoldData(window: Window): boolean;
   /** What reading has cost so far. */
   stats(): ReadStats;
+  /** What was fetched of a remote file; absent for local ones. */
+  traffic?(): RemoteTraffic;
+  /** What tells this version of the file from another: size, and ETag or time of the last change. */
+  readonly identity: string;
   close(): Promise<void>;
 }
 
-/** Opens a local GeoTIFF (or plain TIFF). Throws SegError, naming the file and the cause, for what cannot be read. */
+/** Opens a GeoTIFF (or plain TIFF), local or http(s). Throws SegError, naming the file and the cause, for what cannot be read. */
 export async function openGeoTiff(path: string, options: OpenOptions = {}): Promise<GeoRaster> {
-  const source = await openSource(path);
+  const source = await openSource(path, options);
   try {
     return await describe(source, options);
   } catch (error) {
@@ -88,14 +97,18 @@ async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRa
     grid: await readGrid(main, layout.width, layout.height),
     hasAlpha: alpha !== undefined,
     bandNames: bandNamesOf(await main.text(42112), bands),
+    metadata: metadataOf(await main.text(42112)),
     colorMap: layout.photometric === 3 ? await colorMap(main, source, layout.bits) : undefined,
     blockWidth: layout.blockWidth,
     blockHeight: layout.blockHeight,
+    compression: layout.compression,
     overviews: levels.slice(1).map(({ width, height }) => ({ width, height })),
     read: (window, wanted = all) => readWindow(file, full, window, wanted),
     readLevel: async (level, window, wanted = all) => readWindow(file, await open(level), window, wanted),
     mayHoldData: (window) => mayHoldData(file, full, window),
     stats: cache.stats,
+    identity: source.identity,
+    ...(source.traffic && { traffic: source.traffic }),
     close: () => source.close(),
   };
 }

@@ -1,21 +1,53 @@
 /**
- * @file Random access to a file that never reads outside it, and the errors of a GeoTIFF that is not sound.
+ * @file Random access to a file, local or behind an http(s) address, that never reads outside it, and the errors of a GeoTIFF that is not sound.
  */
 import { type FileHandle, open } from "node:fs/promises";
 import { SegError } from "../../errors.js";
+import { readExactly } from "../file-bytes.js";
+import { isUrl, openRemote, type RemoteOptions, type RemoteTraffic, refuseOtherSchemes } from "../remote/index.js";
+
+/** How a remote source is read; local ones need nothing. */
+export type SourceOptions = RemoteOptions;
 
 /** An open file; every read is whole or an error. */
 export interface ByteSource {
+  /** Path or address, without the secrets of an address. */
   readonly path: string;
   readonly size: number;
+  /** What tells this version of the file from another: size and ETag or times. */
+  readonly identity: string;
   read(offset: number, length: number): Promise<Buffer>;
+  /** Starts to fetch ranges that will be read soon, neighbours together; absent where that gains nothing. */
+  prefetch?(ranges: readonly (readonly [offset: number, length: number])[]): void;
+  /** What was fetched so far; absent for local files. */
+  traffic?(): RemoteTraffic;
   close(): Promise<void>;
 }
 
-/** Opens a local file; SegError where that fails. */
-export async function openSource(path: string): Promise<ByteSource> {
+/** Opens a local file or an http(s) address; SegError where that fails, and for other schemes. */
+export async function openSource(path: string, options: SourceOptions = {}): Promise<ByteSource> {
+  if (isUrl(path)) return openRemoteSource(path, options);
+  refuseOtherSchemes(path);
+  return openLocalSource(path);
+}
+
+async function openRemoteSource(address: string, options: SourceOptions): Promise<ByteSource> {
+  const file = await openRemote(address, options);
+  const { path, size } = file;
+  return {
+    ...file,
+    async read(offset, length) {
+      checkInside(path, size, offset, length);
+      return file.read(offset, length);
+    },
+    prefetch: (ranges) => file.prefetch(ranges.filter(([offset, length]) => isInside(size, offset, length))),
+  };
+}
+
+async function openLocalSource(path: string): Promise<ByteSource> {
   let file: FileHandle;
   let size: number;
+  let modified: number;
   try {
     file = await open(path);
     const status = await file.stat();
@@ -23,7 +55,7 @@ export async function openSource(path: string): Promise<ByteSource> {
       await file.close();
       throw new SegError(path, "is not a file", "name a GeoTIFF");
     }
-    size = status.size;
+    ({ size, mtimeMs: modified } = status);
   } catch (cause) {
     if (cause instanceof SegError) throw cause;
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
@@ -31,9 +63,11 @@ export async function openSource(path: string): Promise<ByteSource> {
     throw new SegError(path, reason, "check the path", undefined, { cause });
   }
   return {
-    path,
-    size,
-    read: (offset, length) => readExactly(file, path, size, offset, length),
+    ...{ path, size, identity: `modified ${new Date(modified).toISOString()}, ${size} bytes` },
+    async read(offset, length) {
+      checkInside(path, size, offset, length);
+      return readExactly(file, path, offset, length);
+    },
     close: () => file.close(),
   };
 }
@@ -48,21 +82,10 @@ export function unsupported(path: string, what: string): SegError {
   return new SegError(path, `${what} is not supported`, "convert it with gdal_translate -of COG -co COMPRESS=DEFLATE");
 }
 
-async function readExactly(
-  file: FileHandle,
-  path: string,
-  size: number,
-  offset: number,
-  length: number,
-): Promise<Buffer> {
-  if (!Number.isSafeInteger(offset) || offset < 0 || length < 0 || offset + length > size) {
-    throw damaged(path, `it ends at byte ${size}, but names bytes ${offset} to ${offset + length}; it may be cut off`);
-  }
-  const out = Buffer.allocUnsafe(length);
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await file.read(out, done, length - done, offset + done);
-    if (bytesRead === 0) throw damaged(path, "it became shorter while it was read");
-    done += bytesRead;
-  }
-  return out;
+const isInside = (size: number, offset: number, length: number): boolean =>
+  Number.isSafeInteger(offset) && offset >= 0 && length >= 0 && offset + length <= size;
+
+function checkInside(path: string, size: number, offset: number, length: number): void {
+  if (isInside(size, offset, length)) return;
+  throw damaged(path, `it ends at byte ${size}, but names bytes ${offset} to ${offset + length}; it may be cut off`);
 }

@@ -1,0 +1,118 @@
+/**
+ * @file Drives the windows of a scene through the model in reading order: the next ones are read and those before are blended and written meanwhile. A window
+ * that fails is tried again; then it stops the run, or is marked if that was asked for.
+ */
+import { batchesAhead } from "../data/ahead.js";
+import { EXIT, errorLine, SegError } from "../errors.js";
+import type { Axis } from "../raster/index.js";
+import { type Progress, Stopped, turn } from "../talk.js";
+import { type PreparedWindow, type SceneReader, windowAt } from "./reader.js";
+import type { SceneSink, WindowScores } from "./sink.js";
+
+/** Times a window is tried before it counts as failed. */
+const TRIES = 3;
+/** Windows that wait for the sink at most, beside the one it works on: each holds its scores. */
+const WAITING = 1;
+
+/** Gives a prepared window's scores. */
+export type SceneModel = (window: PreparedWindow) => Promise<WindowScores["scores"]>;
+
+export interface SceneRun {
+  /** What errors name. */
+  readonly path: string;
+  readonly columns: Axis;
+  readonly rows: Axis;
+  readonly reader: Pick<SceneReader, "read">;
+  readonly model: SceneModel;
+  readonly sink: Pick<SceneSink, "add" | "endRow">;
+  /** First row of windows to run; those before it are finished. */
+  readonly from?: number;
+  /** `nodata`: a window that fails for good is marked and counted, and the run goes on. */
+  readonly onError?: "fail" | "nodata";
+  readonly bar: Progress;
+  readonly warn?: (line: string) => void;
+  /** Called between two windows; what it rejects with ends the run. */
+  readonly breathe?: () => Promise<void>;
+}
+
+/** Runs all windows from a row on; resolves when every row is committed. */
+export async function mapWindows(run: SceneRun): Promise<void> {
+  const { columns, rows, reader, sink, from = 0, breathe = turn } = run;
+  const across = columns.starts.length;
+  const first = from * across;
+  const read = batchesAhead((n) => reader.read(first + n), (rows.starts.length - from) * across);
+  const queue = sinkQueue();
+  run.bar.add(first);
+  try {
+    for (let row = from; row < rows.starts.length; row++) {
+      const began = performance.now();
+      const report = { skipped: 0, failed: [] as number[] };
+      for (let column = 0; column < across; column++) {
+        const n = row * across + column;
+        const window = await tryWindow(run, n, (again) => (again ? reader.read(n) : read(n - first)));
+        if (window.failed) report.failed.push(column);
+        else if (!window.scores) report.skipped++;
+        await queue.add(() => sink.add({ column, row, ...window }));
+        run.bar.add(1);
+        await breathe();
+      }
+      await queue.add(() => sink.endRow({ row, ...report, seconds: (performance.now() - began) / 1000 }));
+    }
+  } finally {
+    await queue.end();
+  }
+}
+
+type Scored = Pick<WindowScores, "scores" | "valid" | "failed">;
+
+/** Scores of a window; `prepare(again)` reads it. */
+async function tryWindow(
+  run: SceneRun,
+  n: number,
+  prepare: (again: boolean) => Promise<PreparedWindow>,
+): Promise<Scored> {
+  let fault: unknown;
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    try {
+      const window = await prepare(attempt > 0);
+      if (!window.input) return {};
+      const scores = await run.model(window);
+      if (scores) refuseNaN(scores.data.subarray(0, scores.data.length / scores.channels));
+      return { scores, ...(window.valid && { valid: window.valid }) };
+    } catch (error) {
+      if (error instanceof Stopped || isGuard(error)) throw error;
+      fault = error;
+    }
+  }
+  const { x, y, width, height } = windowAt(run.columns, run.rows, n);
+  const reason = `window ${x},${y} (${width} x ${height}) failed ${TRIES} times: ${errorLine(fault)}`;
+  if (run.onError !== "nodata") {
+    const remedy = "run again to go on from there, or mark such windows with --on-error nodata";
+    throw new SegError(run.path, reason, remedy, EXIT.usage, { cause: fault });
+  }
+  run.warn?.(`${run.path}: ${reason}; it is marked as no data`);
+  return { failed: true };
+}
+
+const isGuard = (error: unknown) => error instanceof SegError && error.exitCode === EXIT.guard;
+
+/** A softmax over anything that is not a number is not a number in every class: one of them tells. */
+function refuseNaN(values: Float32Array): void {
+  const at = values.findIndex((value) => Number.isNaN(value));
+  if (at >= 0) throw new Error(`the model's score of pixel ${at} is not a number`);
+}
+
+/** Work for the sink, one piece after another; a fault shows at the next call. */
+function sinkQueue() {
+  const waiting: Promise<void>[] = [];
+  let last: Promise<void> = Promise.resolve();
+  return {
+    async add(work: () => Promise<void>): Promise<void> {
+      last = last.then(work);
+      last.catch(() => {}); // whoever waits for it hears of it
+      waiting.push(last);
+      if (waiting.length > WAITING) await waiting.shift();
+    },
+    end: () => last,
+  };
+}

@@ -1,0 +1,60 @@
+/** @file What a scene's prediction is written as: options of the class map and the map of probabilities. */
+import type { CogOptions } from "../cog/index.js";
+import { type ClassInfo, IGNORE } from "../contract.js";
+import type { Grid } from "../raster/index.js";
+import { software } from "../version.js";
+import { bandNames, FULL, type ProbabilityBand } from "./bands.js";
+
+/** What stands in the metadata of an output beside its classes. */
+export interface Origin {
+  /** What the output was made from and with: `keyOf`. */
+  readonly key: string;
+  /** SHA-256 of the model's weights. */
+  readonly model: string;
+  /** How windows were joined, in words. */
+  readonly blend: string;
+}
+
+/** The map of probabilities of a class map. */
+export const probabilitiesOf = (output: string): string => output.replace(/\.tiff?$/i, ".prob.tif");
+
+/** Files written beside a class map, some of them where asked for. */
+export const besideMap = (output: string): string[] => {
+  const name = output.replace(/\.tiff?$/i, "");
+  return [`${output}.aux.xml`, `${output}.summary.json`, `${name}.prob.tif`, `${name}.qml`, `${name}.stac.json`];
+};
+
+/** Classes as bytes with their colours and names; 255 is no data. */
+export function classMapOptions(
+  { width, height, tags }: Grid,
+  classes: readonly ClassInfo[],
+  origin: Origin,
+): CogOptions {
+  return {
+    ...{ width, height, bands: 1, dtype: "uint8", nodata: IGNORE, overviews: "mode", statistics: true },
+    colors: new Map(classes.map(({ color }, i) => [i, [color[0], color[1], color[2]] as const])),
+    metadata: { ...Object.fromEntries(classes.map(({ name }, i) => [`CLASS_${i}`, name])), ...itemsOf(origin) },
+    bandItems: [{ description: "class" }],
+    geoTags: tags,
+  };
+}
+
+/** Bands of 0..254 for 0..1; 255 is no data. */
+export function probabilityMapOptions(
+  { width, height, tags }: Grid,
+  classes: readonly ClassInfo[],
+  bands: readonly ProbabilityBand[],
+  origin: Origin,
+): CogOptions {
+  const names = bandNames(
+    bands,
+    classes.map(({ name }) => name),
+  );
+  return {
+    ...{ width, height, bands: names.length, dtype: "uint8", nodata: IGNORE, predictor: 2, overviews: "mean" },
+    ...{ statistics: true, photometric: "minisblack", metadata: itemsOf(origin), geoTags: tags },
+    bandItems: names.map((description) => ({ description, scale: 1 / FULL, offset: 0 })),
+  };
+}
+
+const itemsOf = ({ key, model, blend }: Origin) => ({ SOFTWARE: software, MODEL: model, BLEND: blend, KEY: key });

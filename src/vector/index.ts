@@ -1,0 +1,2 @@
+/** @file Class rasters as polygons. */
+export { type Vectorized, type VectorizeOptions, vectorize } from "./vectorize.js";

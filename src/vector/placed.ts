@@ -1,0 +1,111 @@
+/** @file A raster on the ground: from its lattice to polygons in the output's system, and what its pixels measure. */
+import {
+  accuracyRemark,
+  type Point,
+  type ReferenceSystem,
+  systemOfEpsg,
+  systemOfGrid,
+  transformer,
+  WGS84,
+} from "../crs/index.js";
+import { SegError } from "../errors.js";
+import type { GeoRaster, Transform } from "../raster/index.js";
+import type { Talk } from "../talk.js";
+import { cutAtAntimeridian } from "./antimeridian.js";
+import { metresPerPixel, type PixelArea, pixelArea } from "./area.js";
+import type { LayerSystem, PolygonRings } from "./feature.js";
+import { placeOf } from "./place.js";
+
+/** A raster's place in the output. */
+export interface Placed {
+  /** System of the coordinates; absent where it is not known. */
+  readonly system?: LayerSystem;
+  /** Absent where the raster's system is not known. */
+  readonly area?: PixelArea;
+  /** Decimals of coordinates in text. */
+  readonly decimals?: number;
+  /** Polygons of a region, from its exterior and holes on the lattice. */
+  polygons(rings: readonly (readonly number[])[]): PolygonRings[];
+}
+
+/** Places a raster as asked: `crs` is `native` or EPSG:4326. SegError where that cannot be. */
+export function placeRaster(
+  raster: GeoRaster,
+  { crs, sourceEpsg }: { readonly crs: string; readonly sourceEpsg?: number },
+  talk: Talk,
+): Placed {
+  const { path, grid } = raster;
+  const wanted = crs.toLowerCase();
+  if (wanted !== "native" && wanted !== "epsg:4326")
+    throw new SegError(`--crs ${crs}`, "is not written", "give native or EPSG:4326");
+  const own = sourceEpsg === undefined ? ownSystem(raster, wanted === "native") : systemOfEpsg(sourceEpsg, path);
+  if (wanted === "native") return native(raster, own, own?.epsg ?? sourceEpsg ?? grid.epsg, talk);
+  if (!own)
+    throw new SegError(path, "states no reference system", "give it with --src-crs EPSG:N, or take --crs native");
+  const remark = accuracyRemark(own);
+  if (remark) talk.info(`${path}: ${remark}`);
+  return inWgs84(raster, own);
+}
+
+/** The system a raster states; one that is not known here does no harm where nothing is converted. */
+function ownSystem({ grid, path }: GeoRaster, isNative: boolean): ReferenceSystem | undefined {
+  try {
+    return systemOfGrid(grid, path);
+  } catch (error) {
+    if (isNative && error instanceof SegError) return undefined;
+    throw error;
+  }
+}
+
+/** Columns and rows where a raster has no place. */
+const NOWHERE: Transform = [0, 1, 0, 0, 0, 1];
+
+function native(raster: GeoRaster, own: ReferenceSystem | undefined, epsg: number | undefined, talk: Talk): Placed {
+  const { grid, width, path } = raster;
+  const transform = grid.transform ?? NOWHERE;
+  if (epsg === undefined) talk.warn(`${path}: no EPSG code is known for its system, so the polygons carry none`);
+  const place = placeOf({ transform, metresPerPixel: 1 });
+  return {
+    ...(epsg !== undefined && { system: { epsg, name: own?.name ?? nameOf(grid.geoKeys) } }),
+    ...(own && grid.transform && { area: pixelArea(transform, own, width) }),
+    polygons: (rings) => [rings.map((ring) => place.ring(ring))],
+  };
+}
+
+/** What a raster calls its system. */
+function nameOf(geoKeys: GeoRaster["grid"]["geoKeys"]): string | undefined {
+  const name = geoKeys.get(1026) ?? geoKeys.get(3073) ?? geoKeys.get(2049);
+  return typeof name === "string" ? name : undefined;
+}
+
+function inWgs84({ grid, width, path }: GeoRaster, own: ReferenceSystem): Placed {
+  const { transform } = grid;
+  if (!transform) throw new SegError(path, "has no place on the ground", "take --crs native for pixel coordinates");
+  const convert = transformer(own, WGS84, path);
+  const metres = metresPerPixel(transform, own);
+  const place = placeOf({ transform, convert: convert && defined(convert, path), metresPerPixel: metres });
+  return {
+    system: { epsg: 4326, name: "WGS 84" },
+    area: pixelArea(transform, own, width),
+    decimals: decimalsFor(metres),
+    polygons: (rings) =>
+      cutAtAntimeridian(
+        rings.map((ring) => place.ring(ring)),
+        convert !== undefined,
+      ),
+  };
+}
+
+/** A conversion that tells of places it has no result for. */
+function defined(convert: (point: Point) => Point, path: string): (point: Point) => Point {
+  return (point) => {
+    const out = convert(point);
+    if (Number.isFinite(out[0]) && Number.isFinite(out[1])) return out;
+    throw new SegError(path, `has a corner without longitude and latitude (${point.join(", ")})`, "take --crs native");
+  };
+}
+
+/** Seven, a centimetre; more where a pixel is less than 500 times the last one, else corners of fine outlines would meet. */
+function decimalsFor(metres: number): number {
+  return Math.min(12, Math.max(7, Math.ceil(Math.log10(500 / (metres / 111_320)))));
+}

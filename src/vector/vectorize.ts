@@ -1,0 +1,166 @@
+/**
+ * @file A class raster as polygons, one a region, with shared edges: GeoJSON (RFC 7946), one GeoJSON feature a line, or FlatGeobuf, by the output's name.
+ */
+import { basename } from "node:path";
+import { SegError } from "../errors.js";
+import { refuseExisting, withAtomicFile } from "../files.js";
+import { sweepLeftovers } from "../leftovers.js";
+import { type GeoRaster, openGeoTiff } from "../raster/index.js";
+import { silent, type Talk } from "../talk.js";
+import { chooseClasses, classNames } from "./classes.js";
+import { type Confidence, openConfidence } from "./confidence.js";
+import type { Feature, Field } from "./feature.js";
+import { type Format, formatOf } from "./formats.js";
+import { type Placed, placeRaster } from "./placed.js";
+import { polygonise, type Region } from "./polygonise.js";
+import { scratchNames, withScratchFile } from "./scratch.js";
+
+/** What becomes of a class raster. */
+export interface VectorizeOptions {
+  /** FILE.geojson, FILE.geojsonl or FILE.fgb. */
+  readonly out: string;
+  /** Numbers or names of the classes written; default all. */
+  readonly classes?: readonly (number | string)[];
+  /** Regions below it join the neighbour with the longest shared border. */
+  readonly minArea?: { readonly value: number; readonly unit: "pixels" | "m2" };
+  /** Details below so many pixels are dropped from outlines; default 0: none. */
+  readonly simplify?: number;
+  /** `native`, or EPSG:4326; default EPSG:4326 for GeoJSON, native for FlatGeobuf. */
+  readonly crs?: string;
+  /** EPSG code of the raster, instead of what it says itself. */
+  readonly sourceEpsg?: number;
+  /** Default: the output's name without its ending. */
+  readonly layer?: string;
+  /** Raster with the map's confidence; default MAP.prob.tif where there is one. */
+  readonly confidence?: string;
+  /** Replace a file that is there. */
+  readonly force?: boolean;
+}
+
+/** What was written. */
+export interface Vectorized {
+  readonly path: string;
+  readonly layer: string;
+  readonly features: number;
+  /** Pixels of all features. */
+  readonly pixels: number;
+  /** EPSG code of the coordinates; null where unknown. */
+  readonly epsg: number | null;
+  readonly classes: readonly { readonly id: number; readonly name: string | null; readonly features: number }[];
+}
+
+/**
+ * Writes the regions of a class raster (one band of whole numbers) as polygons; the file is whole or absent. Rejects with SegError for rasters and
+ * options that do not do, and with Stopped.
+ */
+export async function vectorize(input: string, options: VectorizeOptions, talk: Talk = silent): Promise<Vectorized> {
+  const format = formatOf(options.out);
+  if (!options.force) refuseExisting(options.out);
+  await sweepLeftovers([options.out, ...Object.values(scratchNames(options.out))]);
+  const raster = await openGeoTiff(input);
+  let confidence: Confidence | undefined;
+  try {
+    checkClassRaster(raster);
+    confidence = await openConfidence(options.confidence, raster);
+    const placed = placeRaster(raster, { crs: options.crs ?? format.crs, sourceEpsg: options.sourceEpsg }, talk);
+    return await write({ raster, confidence, placed, format, options, talk });
+  } finally {
+    await raster.close();
+    await confidence?.close();
+  }
+}
+
+const CLASS_TYPES = ["uint1", "uint2", "uint4", "uint8", "uint16", "int8", "int16", "int32"];
+
+function checkClassRaster({ path, bands, dtype }: GeoRaster): void {
+  if (bands !== 1) {
+    const remedy = "give a map of one band, or take one out with gdal_translate -b 1";
+    throw new SegError(path, `has ${bands} bands, so it is no class map`, remedy);
+  }
+  if (CLASS_TYPES.includes(dtype)) return;
+  const remedy = "give a map of class numbers, e.g. one that seg predict wrote";
+  throw new SegError(path, `holds ${dtype} values, so it is no class map`, remedy);
+}
+
+interface Job {
+  readonly raster: GeoRaster;
+  readonly confidence: Confidence | undefined;
+  readonly placed: Placed;
+  readonly format: Format;
+  readonly options: VectorizeOptions;
+  readonly talk: Talk;
+}
+
+async function write(job: Job): Promise<Vectorized> {
+  const { raster, confidence, placed, format, options } = job;
+  const { out } = options;
+  const names = classNames(raster.metadata);
+  const fields = fieldsOf(placed, confidence !== undefined);
+  const name = options.layer ?? basename(out).replace(/\.[^.]*$/, "");
+  const layer = { name, fields, system: placed.system, decimals: placed.decimals };
+  const counts = new Map<number, number>();
+  let pixels = 0;
+  await withAtomicFile(out, (file) =>
+    withScratchFile(scratchNames(out).arcs, async (scratch) => {
+      await format.write(file, layer, out, async (writer) => {
+        for await (const region of polygonise(raster, { ...polygoniseOptions(job, names), scratch })) {
+          counts.set(region.classId, (counts.get(region.classId) ?? 0) + 1);
+          pixels += region.pixels;
+          await writer.write(featureOf(region, fields, names, placed));
+        }
+      });
+    }),
+  );
+  const classes = [...counts].sort(([a], [b]) => a - b);
+  return {
+    ...{ path: out, layer: name, features: classes.reduce((sum, [, count]) => sum + count, 0), pixels },
+    epsg: placed.system?.epsg ?? null,
+    classes: classes.map(([id, features]) => ({ id, name: names.get(id) ?? null, features })),
+  };
+}
+
+function polygoniseOptions({ confidence, placed, options, talk }: Job, names: ReadonlyMap<number, string>) {
+  const chosen = chooseClasses(options.classes, names);
+  return {
+    talk,
+    simplify: options.simplify,
+    wanted: chosen && ((classId: number) => chosen.has(classId)),
+    confidence: confidence?.rows,
+    cellArea: placed.area && "ofRow" in placed.area ? placed.area.ofRow : undefined,
+    ...minAreaOf(options, placed),
+  };
+}
+
+/** The sieve's limit: in pixels where they are all alike. */
+function minAreaOf({ minArea }: VectorizeOptions, { area }: Placed) {
+  if (!minArea) return {};
+  if (minArea.unit === "pixels") return { minArea: minArea.value };
+  if (!area) throw new SegError("minArea", "is in m2, but the raster's system is not known", "give it in pixels");
+  if ("each" in area) return { minArea: minArea.value / area.each };
+  return { minArea: minArea.value, minAreaIn: "cellArea" as const };
+}
+
+function fieldsOf({ area }: Placed, confident: boolean): Field[] {
+  return [
+    { name: "class_id", type: "integer" },
+    { name: "class_name", type: "string" },
+    { name: "pixel_count", type: "long" },
+    ...(area ? [{ name: "area_m2", type: "double", decimals: 3 } as const] : []),
+    ...(confident ? [{ name: "mean_confidence", type: "double", decimals: 4 } as const] : []),
+  ];
+}
+
+function featureOf(
+  region: Region,
+  fields: readonly Field[],
+  names: ReadonlyMap<number, string>,
+  placed: Placed,
+): Feature {
+  const { classId, pixels, area, confidence, rings } = region;
+  const each = placed.area && "each" in placed.area ? placed.area.each : Number.NaN;
+  const all: Readonly<Record<string, number | string | null>> = {
+    ...{ class_id: classId, class_name: names.get(classId) ?? null, pixel_count: pixels },
+    ...{ area_m2: area ?? pixels * each, mean_confidence: confidence ?? null },
+  };
+  return { values: fields.map(({ name }) => all[name]), polygons: placed.polygons([rings.exterior, ...rings.holes]) };
+}
