@@ -26,8 +26,9 @@ export async function decodeLerc(
   const size = layout.blockWidth * rows * samples * (layout.bits / 8);
   const extra = layout.lercParameters?.[1] ?? 0;
   let blob = packed;
-  if (extra === 1) blob = await inflateAsync(packed, { maxOutputLength: 2 * size + 4096 });
-  else if (extra === 2) blob = await unpackZstd(packed, size);
+  const most = 2 * size + 4096;
+  if (extra === 1) blob = await inflateAsync(packed, { maxOutputLength: most });
+  else if (extra === 2) blob = await unpackZstd(packed, most);
   await load();
   const bytes = new Uint8Array(blob).buffer; // a copy of its own: the decoder wants a whole buffer
   check(bytes, layout, rows, samples);
