@@ -1,6 +1,6 @@
 /**
  * @file `seg vectorize` over the size of a map, its memory above all, and gdal_polygonize.py beside it where it is installed. The maps are blobs of five
- * classes, some 300 pixels each, written as GeoTIFF; both sides write FlatGeobuf. Options: --simplify PIXELS (0), --sizes 512x12500,...
+ * classes, some 90 pixels each, written as GeoTIFF; both sides write the same format. Options: --simplify PIXELS (0), --format geojsonl|fgb, --sizes 512x12500,...
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
@@ -13,12 +13,14 @@ import { writeResults } from "./results.js";
 const { values: given } = parseArgs({
   options: {
     simplify: { type: "string", default: "0" },
+    format: { type: "string", default: "geojsonl" },
     sizes: { type: "string", default: "512x12500,512x50000,512x200000,10000x10000" },
   },
 });
 /** Side of the pattern that is repeated. */
 const TILE = 512;
 const CLASSES = 5;
+const DRIVER = given.format === "fgb" ? "FlatGeobuf" : "GeoJSONSeq";
 
 const folder = mkdtempSync(join(tmpdir(), "seg-bench-"));
 try {
@@ -26,7 +28,7 @@ try {
   for (const size of given.sizes.split(",")) rows.push(await measure(size));
   await writeResults("bench/results", "vectorize", {
     title: "Polygons of class maps",
-    columns: ["map", "side", "seconds", "s per Mpx", "peak memory, MB", "features' file, MB"],
+    columns: ["map", "side", "seconds", "of the processor", "per Mpx", "peak memory, MB", "file, MB"],
     rows: rows.flat(),
     remarks: [`simplify ${given.simplify} pixels on our side; gdal_polygonize.py keeps the staircase`],
     details: rows,
@@ -39,17 +41,36 @@ async function measure(size: string): Promise<(readonly string[])[]> {
   const [width, height] = size.split("x").map(Number);
   const map = join(folder, `${size}.tif`);
   await writeMap(map, width, height);
-  const [ours, theirs] = [join(folder, "ours.fgb"), join(folder, "theirs.fgb")];
-  const seg = ["dist/src/cli/main.js", "vectorize", map, "--out", ours, "--simplify", given.simplify, "--force"];
-  const told = "process.on('exit',()=>console.error('maxRSS',process.resourceUsage().maxRSS))";
+  const [ours, theirs] = ["ours", "theirs"].map((name) => join(folder, `${name}.${given.format}`));
+  const seg = [
+    "dist/src/cli/main.js",
+    "vectorize",
+    map,
+    "--out",
+    ours,
+    "--simplify",
+    given.simplify,
+    "--crs",
+    "native",
+  ];
+  const told = `process.on("exit", () => {
+    const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+    console.error("used", maxRSS, (userCPUTime + systemCPUTime) / 1e6);
+  })`;
   const sides = [
-    timed(size, "seg vectorize", [process.execPath, "--import", `data:text/javascript,${told}`, ...seg], ours),
+    timed(
+      size,
+      "seg vectorize",
+      [process.execPath, "--import", `data:text/javascript,${encodeURIComponent(told)}`, ...seg],
+      ours,
+    ),
   ];
   const script = `import resource, subprocess, sys
 code = subprocess.call(sys.argv[1:])
-print("maxRSS", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print("used", used.ru_maxrss, used.ru_utime + used.ru_stime, file=sys.stderr)
 sys.exit(code)`;
-  const gdal = ["python3", "-c", script, "gdal_polygonize.py", "-q", map, "-f", "FlatGeobuf", theirs];
+  const gdal = ["python3", "-c", script, "gdal_polygonize.py", "-q", map, "-f", DRIVER, theirs];
   if (spawnSync("gdal_polygonize.py", ["--version"]).error === undefined) {
     sides.push(timed(size, "gdal_polygonize.py", gdal, theirs));
   }
@@ -64,14 +85,16 @@ function timed(size: string, side: string, [program, ...args]: readonly string[]
   const seconds = (performance.now() - began) / 1000;
   if (status !== 0) throw new Error(`${side} ended with ${status}: ${stderr.slice(-500)}; run npm run prepare first`);
   const [width, height] = size.split("x").map(Number);
-  const megabytes = Number(/maxRSS (\d+)/.exec(stderr)?.[1]) / 1024;
+  const [, kilobytes, processor] = /used (\d+) ([\d.]+)/.exec(stderr)?.map(Number) ?? [];
   const file = statSync(out).size / 1e6;
+  const each = processor / (width * height * 1e-6);
   return [
     size,
     side,
     seconds.toFixed(1),
-    (seconds / (width * height * 1e-6)).toFixed(3),
-    megabytes.toFixed(0),
+    processor.toFixed(1),
+    each.toFixed(3),
+    (kilobytes / 1024).toFixed(0),
     file.toFixed(1),
   ];
 }

@@ -19,7 +19,8 @@ export async function openConfidence(given: string | undefined, map: GeoRaster):
   const path = given ?? confidenceBeside(map.path);
   if (given === undefined && (path === map.path || !existsSync(path))) return undefined;
   const raster = await openGeoTiff(path);
-  const band = raster.bands === 1 ? 0 : raster.bandNames.indexOf("confidence");
+  const isOnlyOne = raster.bands === 1 && raster.bandNames[0] === "";
+  const band = isOnlyOne ? 0 : raster.bandNames.indexOf("confidence");
   const reason =
     raster.width !== map.width || raster.height !== map.height
       ? `is ${raster.width} x ${raster.height}, the map ${map.width} x ${map.height} pixels`

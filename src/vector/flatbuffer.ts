@@ -17,14 +17,21 @@ export type Item =
   | { readonly integers: ArrayLike<number> }
   | { readonly items: readonly Item[] };
 
-/** The bytes of a buffer whose root is a table, its size in front, padded to whole eights. */
-export function sizePrefixed(root: Item): Buffer {
-  const out = { bytes: Buffer.alloc(1024), length: 8 };
-  const at = put(out, root);
-  align(out, 8);
-  out.bytes.writeUInt32LE(out.length - 4, 0);
-  out.bytes.writeUInt32LE(at - 4, 4);
-  return out.bytes.subarray(0, out.length);
+/**
+ * A function that gives the bytes of a buffer whose root is a table, its size in front, padded to whole eights. One working buffer serves all calls: a
+ * million small ones would pile up faster than they are collected.
+ */
+export function createSerializer(): (root: Item) => Buffer {
+  const out: Out = { bytes: Buffer.alloc(2 ** 16), length: 0 };
+  return (root) => {
+    out.bytes.fill(0, 0, out.length);
+    out.length = 8;
+    const at = put(out, root);
+    align(out, 8);
+    out.bytes.writeUInt32LE(out.length - 4, 0);
+    out.bytes.writeUInt32LE(at - 4, 4);
+    return Buffer.from(out.bytes.subarray(0, out.length));
+  };
 }
 
 interface Out {

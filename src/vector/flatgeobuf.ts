@@ -4,7 +4,7 @@
  */
 import type { AtomicFile } from "../files.js";
 import type { Feature, FeatureWriter, Field, Layer, PolygonRings } from "./feature.js";
-import { type FieldValue, type Item, sizePrefixed } from "./flatbuffer.js";
+import { createSerializer, type FieldValue, type Item } from "./flatbuffer.js";
 import { type Bounds, hilbertOrder, NODE_SIZE, packTree } from "./hilbert-tree.js";
 import { grown } from "./numbers.js";
 import type { ScratchFile } from "./scratch.js";
@@ -33,11 +33,12 @@ export function flatGeobufWriter(
     starts: new Float64Array(256),
     all: EMPTY,
   };
+  const serialize = createSerializer();
   return {
     async write(feature) {
       const { bounds, kind } = note(written, feature, scratch.length);
       written.all = united(written.all, bounds);
-      scratch.append(sizePrefixed(featureItem(layer.fields, feature, kind)));
+      scratch.append(serialize(featureItem(layer.fields, feature, kind)));
     },
     async end() {
       written.starts = grown(written.starts, written.count);
@@ -97,7 +98,7 @@ async function complete(
 ): Promise<void> {
   const kind = kinds.size === 1 ? [...kinds][0] : kinds.size === 0 ? POLYGON : MIXED;
   await file.write(MAGIC);
-  await file.write(sizePrefixed(headerItem(layer, { kind, count, all, isIndexed })));
+  await file.write(createSerializer()(headerItem(layer, { kind, count, all, isIndexed })));
   const order = isIndexed ? hilbertOrder(bounds, count, all) : Uint32Array.from({ length: count }, (_, i) => i);
   if (isIndexed) await file.write(treeOf(order, bounds, starts));
   let chunk: Buffer[] = [];

@@ -26,14 +26,11 @@ export interface PlaceOptions {
 
 /** The place of a raster's lattice. */
 export function placeOf({ transform: t, convert, metresPerPixel }: PlaceOptions): Place {
-  const mirrored = t[1] * t[5] - t[2] * t[4] > 0;
-  const longest = convert
-    ? Math.max(1, Math.sqrt((8 * BEND * EARTH_RADIUS) / metresPerPixel))
-    : Number.POSITIVE_INFINITY;
-  const at = (x: number, y: number): Point => {
-    const point: Point = [t[0] + x * t[1] + y * t[2], t[3] + x * t[4] + y * t[5]];
-    return convert ? convert(point) : point;
-  };
+  const turn = t[1] * t[5] - t[2] * t[4] > 0 ? reversed : (ring: Float64Array) => ring;
+  const plane = (x: number, y: number): Point => [t[0] + x * t[1] + y * t[2], t[3] + x * t[4] + y * t[5]];
+  if (!convert) return { ring: (points) => turn(straight(points, t)) };
+  const longest = Math.max(1, Math.sqrt((8 * BEND * EARTH_RADIUS) / metresPerPixel));
+  const at = (x: number, y: number) => convert(plane(x, y));
   return {
     ring(points) {
       const out: number[] = [];
@@ -42,9 +39,19 @@ export function placeOf({ transform: t, convert, metresPerPixel }: PlaceOptions)
         out.push(...at(points[i], points[i + 1]));
         addBetween(out, [points[i], points[i + 1]], [points[j], points[j + 1]], longest, at);
       }
-      return mirrored ? reversed(out) : Float64Array.from(out);
+      return turn(Float64Array.from(out));
     },
   };
+}
+
+/** A ring in the raster's own system, where straight edges stay straight. */
+function straight(points: readonly number[], t: Transform): Float64Array {
+  const out = new Float64Array(points.length);
+  for (let i = 0; i < points.length; i += 2) {
+    out[i] = t[0] + points[i] * t[1] + points[i + 1] * t[2];
+    out[i + 1] = t[3] + points[i] * t[4] + points[i + 1] * t[5];
+  }
+  return out;
 }
 
 /** Points that divide an edge into parts of at most `longest` pixels, reckoned from the same end both ways. */
@@ -58,7 +65,7 @@ function addBetween(out: number[], a: Point, b: Point, longest: number, at: (x: 
   }
 }
 
-function reversed(flat: readonly number[]): Float64Array {
+function reversed(flat: Float64Array): Float64Array {
   const out = new Float64Array(flat.length);
   for (let i = 0; i < flat.length; i += 2) {
     out[i] = flat[flat.length - 2 - i];

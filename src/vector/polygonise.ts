@@ -34,6 +34,8 @@ export interface PolygoniseOptions {
   /** Where points of arcs go when they are many. */
   readonly scratch: ScratchFile;
   readonly talk?: Talk;
+  /** Numbers of arcs' points held in memory before they go there; default 64 MB of them. */
+  readonly heldNumbers?: number;
   /** Rows of a stripe; default by the raster's width. */
   readonly stripeRows?: number;
 }
@@ -55,7 +57,7 @@ export async function* polygonise(source: ClassSource, options: PolygoniseOption
   if (options.minArea !== undefined && options.minArea > 0) await applySieve(source, components, options);
   const { classes, root, pixels, area, confidence, confident } = components;
   const wanted = (region: number) => options.wanted?.(classes[region]) ?? true;
-  const arcs = collectArcs(source.width, components.lastRow, wanted, options.scratch);
+  const arcs = collectArcs(source.width, components.lastRow, wanted, options.scratch, options.heldNumbers);
   for await (const row of sweep(source, root, arcs, options)) {
     for (const { region, rings } of arcs.leave(row)) {
       yield {

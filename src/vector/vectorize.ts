@@ -91,15 +91,18 @@ interface Job {
   readonly talk: Talk;
 }
 
+/** Features between two turns of the event loop. */
+const BREATH = 1000;
+
 async function write(job: Job): Promise<Vectorized> {
-  const { raster, confidence, placed, format, options } = job;
+  const { raster, confidence, placed, format, options, talk } = job;
   const { out } = options;
   const names = classNames(raster.metadata);
   const fields = fieldsOf(placed, confidence !== undefined);
   const name = options.layer ?? basename(out).replace(/\.[^.]*$/, "");
   const layer = { name, fields, system: placed.system, decimals: placed.decimals };
   const counts = new Map<number, number>();
-  let pixels = 0;
+  let [features, pixels] = [0, 0];
   await withAtomicFile(out, (file) =>
     withScratchFile(scratchNames(out).arcs, async (scratch) => {
       await format.write(file, layer, out, async (writer) => {
@@ -107,15 +110,16 @@ async function write(job: Job): Promise<Vectorized> {
           counts.set(region.classId, (counts.get(region.classId) ?? 0) + 1);
           pixels += region.pixels;
           await writer.write(featureOf(region, fields, names, placed));
+          if (++features % BREATH === 0) await talk.breathe();
         }
       });
     }),
   );
   const classes = [...counts].sort(([a], [b]) => a - b);
   return {
-    ...{ path: out, layer: name, features: classes.reduce((sum, [, count]) => sum + count, 0), pixels },
+    ...{ path: out, layer: name, features, pixels },
     epsg: placed.system?.epsg ?? null,
-    classes: classes.map(([id, features]) => ({ id, name: names.get(id) ?? null, features })),
+    classes: classes.map(([id, count]) => ({ id, name: names.get(id) ?? null, features: count })),
   };
 }
 

@@ -4,6 +4,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { command } from "../../src/cli/commands/vectorize.js";
+import { writeCog } from "../../src/cog/index.js";
 import { SegError } from "../../src/errors.js";
 import { makeGrid } from "../../src/raster/index.js";
 import { silent, Stopped } from "../../src/talk.js";
@@ -11,7 +12,7 @@ import { vectorize } from "../../src/vector/index.js";
 import { drawn, patches } from "../support/class-maps.js";
 import { linesOf, seg } from "../support/cli.js";
 import { withFolder } from "../support/folder.js";
-import { gridOf, writeScene } from "../support/geo-files.js";
+import { writeScene } from "../support/geo-files.js";
 
 const MAP = drawn("0011", "0012", "3333");
 const METADATA = { CLASS_0: "sea", CLASS_1: "land", CLASS_2: "town" };
@@ -47,23 +48,33 @@ test("writes, prints a table or JSON, and replaces a file only with --force", ()
 test("a confidence raster beside the map, or the one given, is averaged over each region", () =>
   withFolder(async (folder) => {
     await writeMap(folder);
-    const bytes = Uint8Array.from({ length: 12 }, (_, i) => (i === 0 ? 255 : i < 8 ? 127 : 254));
-    const bands = [bytes, bytes.map((value) => value >> 1)];
-    const probabilities = Uint8Array.from({ length: 24 }, (_, i) => bands[i % 2][i >> 1]);
-    const scaled = (data: Uint8Array, count: number, name: string) =>
-      writeScene(join(folder, name), [4, 3, count], data, { nodata: 255, grid: gridOf(4, 3) });
-    await scaled(bytes, 1, "map.prob.tif");
-    await scaled(probabilities, 2, "two.tif");
+    const sure = Uint8Array.from({ length: 12 }, (_, i) => (i === 0 ? 255 : i < 8 ? 127 : 254));
+    const bytes = Uint8Array.from({ length: 24 }, (_, i) => (i % 2 === 1 ? sure[i >> 1] : 7));
+    const writeBands = (name: string, names: readonly string[]) => {
+      const bandItems = names.map((description) => ({ description, scale: 1 / 254, offset: 0 }));
+      const options = {
+        width: 4,
+        height: 3,
+        bands: 2,
+        dtype: "uint8",
+        nodata: 255,
+        bandItems,
+        overviews: "mean",
+      } as const;
+      return writeCog(join(folder, name), options, (writer) => writer.write(bytes));
+    };
+    await writeBands("map.prob.tif", ["margin", "confidence"]);
+    await writeBands("other.tif", ["margin", "entropy"]);
     const out = join(folder, "map.geojson");
     await vectorize(join(folder, "map.tif"), { out });
     assert.deepEqual(
       (await propertiesOf(out)).map((properties) => properties.mean_confidence),
-      [127, 127, 127, 254],
+      [0.5, 0.5, 0.5, 1],
     );
     await assert.rejects(
-      vectorize(join(folder, "map.tif"), { out, force: true, confidence: join(folder, "two.tif") }),
+      vectorize(join(folder, "map.tif"), { out, force: true, confidence: join(folder, "other.tif") }),
       {
-        message: /two\.tif: has no band called confidence; give the probability raster/,
+        message: /other\.tif: has no band called confidence; give the probability raster/,
       },
     );
   }));

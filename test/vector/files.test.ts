@@ -115,6 +115,33 @@ test(
     }),
 );
 
+test("in WGS 84: fine pixels, simplified, are valid and lie beside each other", { skip: noPython }, () =>
+  withFolder(async (folder) => {
+    const paths: string[] = [];
+    for (const side of [0.05, 0.5, 10, 300]) {
+      const input = await writeMap(join(folder, `${side}.tif`), PLANE["more blobs"], [
+        500_000,
+        side,
+        0,
+        5_800_000,
+        0,
+        -side,
+      ]);
+      paths.push(join(folder, `${side}.geojsonl`));
+      await vectorize(input, {
+        out: paths[paths.length - 1],
+        simplify: 2,
+        minArea: { value: 4 * side ** 2, unit: "m2" },
+      });
+    }
+    for (const { count, valid, area, union, holes } of (await askPython(
+      PEERS,
+      paths.map((path) => ["polygons", path]),
+    )) as Seen[])
+      assert.deepEqual([valid, Math.abs(area - union) < 1e-9 * union, holes], [count, true, 0]);
+  }),
+);
+
 /** [map, transform, EPSG code] of maps that cross 180 degrees, touch it, or lie round a pole. */
 const ROUND: Readonly<Record<string, readonly [ClassMap, Transform, number]>> = {
   globe: [blobs(72, 36, 4, 50), [-180, 5, 0, 90, 0, -5], 4326],

@@ -80,6 +80,13 @@ test("stripes do not show: any number of rows gives the same polygons", async ()
   }
 });
 
+test("points that wait in the scratch file come back as they were", async () => {
+  for (const map of [MAPS["rings in rings"], MAPS.noise, MAPS.blobs]) {
+    const held = await regionsOf(map, { stripeRows: 3, simplify: 1 });
+    assert.deepEqual(await regionsOf(map, { stripeRows: 3, simplify: 1, heldNumbers: 0 }), held);
+  }
+});
+
 /** A region with its rings turned to begin at their first point in reading order, and sorted. */
 function canonical({ rings, ...rest }: Region) {
   return { ...rest, exterior: turned(rings.exterior), holes: rings.holes.map(turned).sort() };
