@@ -139,18 +139,7 @@ test(
         await page.getByLabel(CLASSES[first].name).uncheck();
         await drawn(page);
         await assertColors(page, whole, first);
-        await page.locator("#none").click();
-        await page.locator("#source").check();
-        await drawn(page);
-        const under = await colorAt(page, screenOf(whole, screen, PLACES[1].x, PLACES[1].y));
-        assert.equal(under[3], 255);
-        await page.locator("#all").click();
-        await setOpacity(page, 40);
-        const over = await colorAt(page, screenOf(whole, screen, PLACES[1].x, PLACES[1].y));
-        for (const channel of [0, 1, 2]) {
-          const wanted = 0.4 * CLASSES[first].color[channel] + 0.6 * under[channel];
-          assert.ok(Math.abs(over[channel] - wanted) <= 2, `${over} is not 40 % over ${under}`);
-        }
+        await assertOpacity(page, screenOf(whole, screen, PLACES[1].x, PLACES[1].y), CLASSES[first].color);
         await page.locator("#source").uncheck();
         await setOpacity(page, 100);
         await moveAbout(page, whole, screen);
@@ -164,6 +153,22 @@ test(
       });
     }),
 );
+
+/** At 40 % a class colour is mixed with what the source shows there. */
+async function assertOpacity(page: Page, at: Position, color: readonly number[]): Promise<void> {
+  await page.locator("#none").click();
+  await page.locator("#source").check();
+  await drawn(page);
+  const under = await colorAt(page, at);
+  assert.equal(under[3], 255);
+  await page.locator("#all").click();
+  await setOpacity(page, 40);
+  const over = await colorAt(page, at);
+  for (const channel of [0, 1, 2]) {
+    const wanted = 0.4 * color[channel] + 0.6 * under[channel];
+    assert.ok(Math.abs(over[channel] - wanted) <= 2, `${over} is not 40 % over ${under}`);
+  }
+}
 
 /** Zooms by keys and the wheel, drags, and comes back; colours are right at every stop. */
 async function moveAbout(page: Page, whole: Viewport, screen: Size): Promise<void> {
@@ -238,22 +243,27 @@ test(
           await page.keyboard.press("Enter");
           await assertReading(page, WIDTH / 2, HEIGHT / 2);
           await page.keyboard.press("Escape");
-          await page.locator("#layer").selectOption({ label: "confidence" });
-          await page.locator("#source").uncheck();
-          await setOpacity(page, 100);
-          await page.locator("#map").focus();
-          for (let i = 0; i < 4; i++) await page.keyboard.press("+");
-          await drawn(page);
-          const near = { ...whole, zoom: whole.zoom * 16 };
-          const grey = Math.round((probabilityAt(318, 212, CLASSES.length) * 255) / 254);
-          assert.deepEqual(await colorAt(page, screenOf(near, screen, 318, 212)), [grey, grey, grey, 255]);
-          await keep(page, "confidence");
+          await assertGreys(page, whole, screen);
           assert.deepEqual(complaints, []);
         },
         "dark",
       );
     }),
 );
+
+/** The layer of confidences, without the source: black for 0, white for 1. */
+async function assertGreys(page: Page, whole: Viewport, screen: Size): Promise<void> {
+  await page.locator("#layer").selectOption({ label: "confidence" });
+  await page.locator("#source").uncheck();
+  await setOpacity(page, 100);
+  await page.locator("#map").focus();
+  for (let i = 0; i < 4; i++) await page.keyboard.press("+");
+  await drawn(page);
+  const near = { ...whole, zoom: whole.zoom * 16 };
+  const grey = Math.round((probabilityAt(318, 212, CLASSES.length) * 255) / 254);
+  assert.deepEqual(await colorAt(page, screenOf(near, screen, 318, 212)), [grey, grey, grey, 255]);
+  await keep(page, "confidence");
+}
 
 async function assertReading(page: Page, x: number, y: number): Promise<void> {
   await page.waitForSelector(`.position:text-is("${x}, ${y}")`);
