@@ -30,6 +30,11 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly alon
       alone: false,
       about: "time and memory over size, batch, classes, threads (minutes)",
     },
+    vectorize: {
+      file: "vectorize.ts",
+      alone: false,
+      about: "seg vectorize over the size of a map, beside gdal_polygonize.py (minutes)",
+    },
     camvid: { file: "camvid/index.ts", alone: false, about: "a training against SMP's on CamVid (--data, --python)" },
   };
 

@@ -18,13 +18,14 @@ export { countParameters, defineModel, type Model, type ModelSpec } from "./mode
 export { exportOnnx as exportModel, type Exported, type ExportOptions } from "./export.js";
 
 // ---- work
-export { embed, evaluate, type FineTuneOptions, predict, train } from "./library/calls.js";
+export { embed, evaluate, type FineTuneOptions, predict, train, vectorize } from "./library/calls.js";
 export { parseTrainConfig, type TrainConfig, type TrainOptions } from "./config.js";
 export { planRun, type RunPlan } from "./train/plan.js";
 export { predictMemory, type RunMemory } from "./train/memory.js";
 export { createEmbedder, type Embedder, type EmbedOptions } from "./embed.js";
 export type { Evaluation, EvaluateOptions } from "./evaluate.js";
 export type { Prediction, PredictOptions } from "./predict.js";
+export type { Vectorized, VectorizeOptions } from "./vector/index.js";
 export type { RunSummary } from "./run/summary.js";
 export {
   type Experiment,

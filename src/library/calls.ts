@@ -1,6 +1,6 @@
 /**
- * @file The long functions of the library: `train`, `evaluate`, `predict`, `embed`, `runExperiment`, `pullWeights`. Each does what the command of that
- * name does, tells `onEvent` what happens and stops at `signal`.
+ * @file The long functions of the library: `train`, `evaluate`, `predict`, `embed`, `vectorize`, `runExperiment`, `pullWeights`. Each does what the command
+ * of that name does, tells `onEvent` what happens and stops at `signal`.
  */
 import type { TrainOptions } from "../config.js";
 import { createEmbedder, type EmbedOptions } from "../embed.js";
@@ -13,6 +13,7 @@ import { type Prediction, predict as predictFiles, type PredictOptions } from ".
 import type { RunSummary } from "../run/summary.js";
 import { type LongCall, stoppedBy, talkTo } from "../talk.js";
 import { train as trainRun } from "../train/index.js";
+import { type Vectorized, type VectorizeOptions, vectorize as vectorizeMap } from "../vector/index.js";
 import { pullWeights as pull } from "../weights/store.js";
 
 /** Options of a run that starts from a model: its parts are the model's. */
@@ -98,6 +99,14 @@ export async function embed(
   const int8 = embedder.int8();
   if (int8) talk.info(int8Line(int8));
   return maps;
+}
+
+/**
+ * Writes the regions of a class map, a GeoTIFF of one band of class numbers, as polygons that share their edges: GeoJSON, GeoJSON lines or FlatGeobuf, by
+ * the ending of `out`. The file is whole or absent. Rejects with SegError for maps and options that do not do, with Stopped after `signal`.
+ */
+export function vectorize(map: string, options: VectorizeOptions & LongCall): Promise<Vectorized> {
+  return vectorizeMap(map, options, talkTo(options));
 }
 
 /** Fetches an encoder's published weights from the hub into its cache. Rejects with SegError where they cannot be had, with Stopped after `signal`. */

@@ -1,5 +1,13 @@
 /** @file A raster on the ground: from its lattice to polygons in the output's system, and what its pixels measure. */
-import { type ReferenceSystem, systemOfEpsg, systemOfGrid, transformer, WGS84 } from "../crs/index.js";
+import {
+  accuracyRemark,
+  type Point,
+  type ReferenceSystem,
+  systemOfEpsg,
+  systemOfGrid,
+  transformer,
+  WGS84,
+} from "../crs/index.js";
 import { SegError } from "../errors.js";
 import type { GeoRaster, Transform } from "../raster/index.js";
 import type { Talk } from "../talk.js";
@@ -31,9 +39,11 @@ export function placeRaster(
   if (wanted !== "native" && wanted !== "epsg:4326")
     throw new SegError(`--crs ${crs}`, "is not written", "give native or EPSG:4326");
   const own = sourceEpsg === undefined ? ownSystem(raster, wanted === "native") : systemOfEpsg(sourceEpsg, path);
-  if (wanted === "native") return native(raster, own, sourceEpsg ?? grid.epsg, talk);
+  if (wanted === "native") return native(raster, own, own?.epsg ?? sourceEpsg ?? grid.epsg, talk);
   if (!own)
     throw new SegError(path, "states no reference system", "give it with --src-crs EPSG:N, or take --crs native");
+  const remark = accuracyRemark(own);
+  if (remark) talk.info(`${path}: ${remark}`);
   return inWgs84(raster, own);
 }
 
@@ -56,7 +66,7 @@ function native(raster: GeoRaster, own: ReferenceSystem | undefined, epsg: numbe
   if (epsg === undefined) talk.warn(`${path}: no EPSG code is known for its system, so the polygons carry none`);
   const place = placeOf({ transform, metresPerPixel: 1 });
   return {
-    ...(epsg !== undefined && { system: { epsg, name: nameOf(grid.geoKeys) } }),
+    ...(epsg !== undefined && { system: { epsg, name: own?.name ?? nameOf(grid.geoKeys) } }),
     ...(own && grid.transform && { area: pixelArea(transform, own, width) }),
     polygons: (rings) => [rings.map((ring) => place.ring(ring))],
   };
@@ -73,7 +83,7 @@ function inWgs84({ grid, width, path }: GeoRaster, own: ReferenceSystem): Placed
   if (!transform) throw new SegError(path, "has no place on the ground", "take --crs native for pixel coordinates");
   const convert = transformer(own, WGS84, path);
   const metres = metresPerPixel(transform, own);
-  const place = placeOf({ transform, convert, metresPerPixel: metres });
+  const place = placeOf({ transform, convert: convert && defined(convert, path), metresPerPixel: metres });
   return {
     system: { epsg: 4326, name: "WGS 84" },
     area: pixelArea(transform, own, width),
@@ -83,6 +93,15 @@ function inWgs84({ grid, width, path }: GeoRaster, own: ReferenceSystem): Placed
         rings.map((ring) => place.ring(ring)),
         convert !== undefined,
       ),
+  };
+}
+
+/** A conversion that tells of places it has no result for. */
+function defined(convert: (point: Point) => Point, path: string): (point: Point) => Point {
+  return (point) => {
+    const out = convert(point);
+    if (Number.isFinite(out[0]) && Number.isFinite(out[1])) return out;
+    throw new SegError(path, `has a corner without longitude and latitude (${point.join(", ")})`, "take --crs native");
   };
 }
 

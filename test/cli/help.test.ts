@@ -12,6 +12,7 @@ const CONTRACT: Readonly<Record<string, string>> = {
     "encoder decoder dataset data out encoder-weights tune pyramid steps epochs batch-size accumulate seed bands size loss optimizer lr schedule views device engine threads precision plugin resume dry-run json",
   eval: "model dataset data split limit json",
   predict: "model out tile overlap blend bands json",
+  vectorize: "out classes min-area simplify crs src-crs layer confidence force json",
   view: "source bands port host open json",
   embed: "encoder encoder-weights feature out json",
   export: "model out json",
