@@ -5,6 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import sharp from "sharp";
+import { predict } from "../../src/predict.js";
 import { type Grid, makeGrid, openGeoTiff, type Transform } from "../../src/raster/index.js";
 import { silent } from "../../src/talk.js";
 import { startView } from "../../src/view/index.js";
@@ -13,6 +14,7 @@ import { openSourceTiles } from "../../src/view/source-tiles.js";
 import { fillIntegers } from "../support/filler.js";
 import { withFolder } from "../support/folder.js";
 import { gridOf, writeScene } from "../support/geo-files.js";
+import { CLASSES, tinyModel } from "../support/geo-model.js";
 import { writeClassMap } from "./maps.js";
 
 const placed = (width: number, height: number, transform?: Transform, epsg = 32633) => ({
@@ -60,7 +62,7 @@ test("tiles: the full size pixel by pixel, reduced ones as means, data alone, on
     const more = { dtype: "uint16", nodata: 0 } as const;
     const path = await writeScene(join(folder, "scene.tif"), [WIDTH, HEIGHT, 4], values, more);
     const map = await openGeoTiff(path);
-    const tiles = await openSourceTiles(path, map, [3, 1, 0]);
+    const tiles = await openSourceTiles(path, map, { bands: [3, 1, 0] });
     try {
       assert.equal(tiles.levels, 3);
       const full = await pixelsOf(await tiles.png(0, 1, 1));
@@ -117,7 +119,9 @@ test(
       const values = Uint8Array.from(fillIntegers(6, 1024 * 1024, 256));
       const plain = await writeScene(join(folder, "plain.tif"), [1024, 1024, 1], values);
       const path = join(folder, "scene.tif");
-      const options = ["BLOCKSIZE=128", "OVERVIEW_RESAMPLING=NEAREST"].flatMap((option) => ["-co", option]);
+      const options = ["BLOCKSIZE=128", "OVERVIEWS=IGNORE_EXISTING", "OVERVIEW_RESAMPLING=NEAREST"].flatMap(
+        (option) => ["-co", option],
+      );
       execFileSync("gdal_translate", ["-q", "-of", "COG", ...options, plain, path]); // nearest: what means of the full size never are
       const map = await openGeoTiff(path);
       const tiles = await openSourceTiles(path, map);
@@ -229,4 +233,31 @@ test("classes of a map that names none: the colours it has, else the values in i
       (await metaOf(named)).map(({ name }) => name),
       categories,
     );
+  }));
+
+test("what seg predict writes is shown with its scene, shares, figures and probabilities", () =>
+  withFolder(async (folder) => {
+    const scene = await writeScene(join(folder, "scene.tif"), [96, 80, 3]);
+    const out = join(folder, "map.tif");
+    const model = await tinyModel();
+    try {
+      const options = { out, tile: 64, overlap: 16, bands: ["classes", "confidence", "disagreement"] } as const;
+      const [{ state }] = await predict(model, [scene], options);
+      assert.equal(state, "written");
+    } finally {
+      await model.close();
+    }
+    const warnings: string[] = [];
+    const view = await startView(out, {}, { ...silent, warn: (line) => void warnings.push(line) });
+    await view.close();
+    const { source, classes, probability, figures, sharesAre } = view.meta;
+    assert.deepEqual([source, sharesAre, warnings], [{ levels: 1, note: "scene.tif" }, "exact", []]);
+    assert.deepEqual(
+      classes.map(({ name, color }) => ({ name, color })),
+      CLASSES.map(({ name, color }) => ({ name, color: [...(color ?? [])] })),
+    );
+    assert.ok(Math.abs(classes.reduce((sum, { share = 0 }) => sum + share, 0) - 1) < 1e-9);
+    const names = [...CLASSES.map(({ name }) => `probability of ${name}`), "confidence", "disagreement"];
+    assert.deepEqual(probability, { bands: names, scale: 1 / 254, nodata: 255 });
+    assert.ok(figures.some(([name]) => name === "seamScore") && figures.some(([name]) => name === "windows.columns"));
   }));
