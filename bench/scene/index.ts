@@ -8,6 +8,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import type { TopLevelSpec } from "vega-lite";
 import { createModel } from "../../src/index.js";
 import { chartPng } from "../../src/report/chart.js";
 import { writeResults } from "../results.js";
@@ -111,7 +112,7 @@ async function report(): Promise<void> {
   writeFileSync(join(out, "scene-memory.png"), await chartPng(figure()));
 }
 
-function figure() {
+function figure(): TopLevelSpec {
   const points = lines.map(({ side, way, peakBytes }) => ({ side, way, GiB: peakBytes / 2 ** 30 }));
   const largest = lines.filter(({ way }) => way === "seg predict").at(-1);
   const over = (largest?.samples ?? []).map(({ seconds, bytes }) => ({ minutes: seconds / 60, GiB: bytes / 2 ** 30 }));
@@ -139,5 +140,5 @@ function figure() {
         encoding: { x: { field: "minutes", type: "quantitative", title: "minutes" }, y },
       },
     ],
-  } as const;
+  };
 }
