@@ -50,7 +50,9 @@ async function withFile<T>(name: string, use: (raster: GeoRaster) => Promise<T>,
 }
 
 const sha256 = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
-  createHash("sha256").update(new Uint8Array(buffer, byteOffset, byteLength)).digest("hex");
+  createHash("sha256")
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest("hex");
 
 function compare({ data, valid, width, height, bands }: Raster, golden: Image, lossy: string | undefined): void {
   assert.equal(bands, golden.size[2]);
@@ -72,7 +74,10 @@ async function check({ name, lossy, window, levels, transform, ...golden }: Entr
     assert.deepEqual(raster.grid.transform ?? [0, 1, 0, 0, 0, 1], transform);
     const bin = (level: string) => (lossy ? join(folder, `${name}${level}.bin`) : undefined);
     compare(await raster.read({ x, y, width, height }), golden, bin(""));
-    assert.deepEqual(raster.overviews, levels.map(({ size }) => ({ width: size[0], height: size[1] })));
+    assert.deepEqual(
+      raster.overviews,
+      levels.map(({ size }) => ({ width: size[0], height: size[1] })),
+    );
     for (const [i, level] of levels.entries()) {
       const all = { x: 0, y: 0, width: level.size[0], height: level.size[1] };
       compare(await raster.readLevel(i + 1, all), level, bin(`.${i}`));
