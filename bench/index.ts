@@ -35,6 +35,11 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly alon
       alone: false,
       about: "seg vectorize over the size of a map, beside gdal_polygonize.py (minutes)",
     },
+    "geotiff-read": {
+      file: "geotiff-read/index.ts",
+      alone: false,
+      about: "windows of GeoTIFFs in every common compression against GDAL (--python)",
+    },
     camvid: { file: "camvid/index.ts", alone: false, about: "a training against SMP's on CamVid (--data, --python)" },
   };
 
