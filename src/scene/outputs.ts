@@ -15,14 +15,22 @@ export interface Origin {
   readonly blend: string;
 }
 
+const stemOf = (output: string) => output.replace(/\.tiff?$/i, "");
+
 /** The map of probabilities of a class map. */
-export const probabilitiesOf = (output: string): string => output.replace(/\.tiff?$/i, ".prob.tif");
+export const probabilitiesOf = (output: string): string => `${stemOf(output)}.prob.tif`;
+/** The QGIS style of a class map: QGIS looks for this name. */
+export const qmlOf = (output: string): string => `${stemOf(output)}.qml`;
+/** The STAC Item of a class map. */
+export const stacOf = (output: string): string => `${stemOf(output)}.stac.json`;
+/** The summary of the run that made a class map. */
+export const summaryOf = (output: string): string => `${output}.summary.json`;
 
 /** Files written beside a class map, some of them where asked for. */
-export const besideMap = (output: string): string[] => {
-  const name = output.replace(/\.tiff?$/i, "");
-  return [`${output}.aux.xml`, `${output}.summary.json`, `${name}.prob.tif`, `${name}.qml`, `${name}.stac.json`];
-};
+export const besideMap = (output: string): string[] => [
+  `${output}.aux.xml`,
+  ...[summaryOf, probabilitiesOf, qmlOf, stacOf].map((name) => name(output)),
+];
 
 /** Classes as bytes with their colours and names; 255 is no data. */
 export function classMapOptions(

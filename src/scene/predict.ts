@@ -14,6 +14,7 @@ import { checkPixels } from "../photo-work.js";
 import { type Axis, type GeoRaster, isUrl } from "../raster/index.js";
 import { Stopped, type Talk } from "../talk.js";
 import type { ProbabilityBand } from "./bands.js";
+import { writeBeside } from "./beside.js";
 import { checkFeatureRoom, featureBytes, windowModel } from "./features.js";
 import { identityOf } from "./identity.js";
 import { mapWindows } from "./map.js";
@@ -24,7 +25,7 @@ import { calibrateByScene } from "./precision.js";
 import { type ReaderPlan, type Reading, readerOn, sceneReader, type SceneReader } from "./reader.js";
 import { type SceneSink, sceneSink, type SinkPlan } from "./sink.js";
 import { sceneState } from "./state.js";
-import { type SceneSummary, summarise, writeSidecars } from "./summary.js";
+import { type SceneSummary, summarise } from "./summary.js";
 import { readerThread, sinkThread } from "./threads.js";
 import { beginWork, type JournalLine, makeWorkFolder, readWork, type WorkState } from "./work.js";
 
@@ -177,19 +178,9 @@ async function runWindows(job: Job, folder: string, work: WorkState): Promise<Sc
     const seconds = (performance.now() - began) / 1000;
     const { lines = [] } = (await readWork(folder)) ?? {};
     const { classes } = open.card;
-    const summary = summarise({
-      input: scene.path,
-      output,
-      windows,
-      columns,
-      rows,
-      classes,
-      lines,
-      classMap,
-      seconds,
-      ...counts,
-    });
-    await writeSidecars(output, classes, summary);
+    const made = { input: scene.path, output, windows, columns, rows, classes, lines, classMap, seconds, ...counts };
+    const summary = summarise(made);
+    await writeBeside({ output, classes, bands: plan.bands, grid: scene.grid, classMap, summary }, talk.warn);
     return summary;
   } finally {
     await sink.close();

@@ -1,9 +1,7 @@
 /** @file What a scene's run was, written beside its class map: windows, seam score, pixels a class, what reading cost. */
 import type { CogSummary } from "../cog/index.js";
 import { type ClassInfo, IGNORE } from "../contract.js";
-import { writeFileAtomic } from "../files.js";
 import type { Axis } from "../raster/index.js";
-import { categoriesXml } from "../raster/geotiff/gdal-xml.js";
 import { software } from "../version.js";
 import type { Windows } from "./options.js";
 import type { Reading } from "./reader.js";
@@ -38,9 +36,6 @@ export interface SceneSummary {
   readonly reading: Reading;
   readonly features: { readonly found: number; readonly computed: number };
 }
-
-/** The summary's file. */
-export const summaryOf = (output: string): string => `${output}.summary.json`;
 
 interface Finished extends Pick<SceneSummary, "output" | "seconds" | "reading" | "features"> {
   readonly input: string;
@@ -80,16 +75,6 @@ export function summarise({
     bytes: classMap.bytes,
     ...rest,
   };
-}
-
-/** Writes what lies beside a class map. */
-export async function writeSidecars(
-  output: string,
-  classes: readonly ClassInfo[],
-  summary: SceneSummary,
-): Promise<void> {
-  await writeFileAtomic(`${output}.aux.xml`, categoriesXml(classes.map(({ name }) => name)));
-  await writeFileAtomic(summaryOf(output), `${JSON.stringify(summary, null, 2)}\n`);
 }
 
 /** A summary in a line. */
