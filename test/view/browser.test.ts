@@ -308,7 +308,7 @@ test("of a large map only what is looked at is read, and reduced copies are wher
       await drawn(page);
       assert.ok(read() - before < size / 3, `${read() - before} more of ${size} bytes for a look at a part`);
       assert.equal(await page.locator("#source").isDisabled(), true);
-      assert.match(await page.locator("#source-note").innerText(), /no source is known/);
+      assert.match((await page.locator("#source-note").textContent()) ?? "", /no source is known/);
       assert.deepEqual(complaints, []);
     });
   }),

@@ -53,7 +53,7 @@ function arrange({ pixels, mask, bandMasks, depthCount }: LercData, layout: Layo
     const source = pixels[Math.floor(sample / depthCount)];
     const valid = bandMasks?.[Math.floor(sample / depthCount)] ?? mask;
     for (let i = 0, from = sample % depthCount, to = sample; i < count; i++, from += depthCount, to += samples) {
-      const isValid = !valid || valid[i] !== 0;
+      const isValid = valid?.[i] !== 0; // without a mask every pixel is
       if (sample >= stored) out[to] = isValid ? 255 : 0;
       else out[to] = isFloat && !isValid ? Number.NaN : source[from];
     }
