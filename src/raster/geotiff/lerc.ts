@@ -46,6 +46,9 @@ function check(bytes: ArrayBuffer, { blockWidth, type }: Layout, rows: number, s
 
 function arrange({ pixels, mask, bandMasks, depthCount }: LercData, layout: Layout, rows: number, samples: number) {
   const count = layout.blockWidth * rows;
+  const [first] = pixels;
+  const isReady = pixels.length === 1 && depthCount === samples && !mask && !(first instanceof Int8Array);
+  if (isReady && !(first instanceof Uint8ClampedArray)) return first;
   const out = allocate(layout.type, count * samples);
   const isFloat = out instanceof Float32Array || out instanceof Float64Array;
   const stored = depthCount * pixels.length;

@@ -11,26 +11,33 @@ export function decodeLzw(input: Uint8Array, size: number): Uint8Array {
   const out = new Uint8Array(size);
   const starts = new Int32Array(4097); // an entry is a run of earlier output: where it begins and how long it is
   const lengths = new Int32Array(4097);
-  let [next, width, previous, at] = [258, 9, -1, 0];
-  let [bits, held] = [0, 0];
+  let next = 258;
+  let width = 9;
+  let previous = -1;
+  let at = 0;
+  let bits = 0;
+  let held = 0;
   for (let i = 0; at < size; ) {
     while (held < width) {
       if (i === input.length) return out.subarray(0, at);
       bits = ((bits << 8) | input[i++]) & 0xffffff;
       held += 8;
     }
-    const code = (bits >> (held - width)) & ((1 << width) - 1);
     held -= width;
-    if (code === END) break;
-    if (code === CLEAR) {
-      [next, width, previous] = [258, 9, -1];
-      continue;
-    }
-    if (code > next || (code === next && previous < 0) || (previous < 0 && code >= CLEAR))
-      throw new Error(`LZW code ${code}`);
+    const code = (bits >> held) & ((1 << width) - 1);
     const begin = at;
     if (code < CLEAR) out[at++] = code;
-    else at = repeat(out, starts[code], lengths[code], at, size);
+    else if (code === END) break;
+    else if (code === CLEAR) {
+      next = 258;
+      width = 9;
+      previous = -1;
+      continue;
+    } else {
+      if (previous < 0 || code > next) throw new Error(`LZW code ${code}`);
+      const end = Math.min(at + lengths[code], size);
+      for (let source = starts[code]; at < end; ) out[at++] = out[source++];
+    }
     if (previous >= 0 && next < 4096) next++;
     if (next < 4097) {
       starts[next] = begin; // the next code stands for this string and the first byte of the one after it
@@ -40,12 +47,6 @@ export function decodeLzw(input: Uint8Array, size: number): Uint8Array {
     if (next + 1 >= 1 << width && width < 12) width++;
   }
   return out.subarray(0, at);
-}
-
-function repeat(out: Uint8Array, from: number, length: number, at: number, size: number): number {
-  const end = Math.min(at + length, size);
-  for (let to = at, source = from; to < end; ) out[to++] = out[source++];
-  return end;
 }
 
 /** PackBits into at most `size` bytes. */

@@ -54,14 +54,14 @@ const sum64: Sum<BigUint64Array> = (words, rows, stride, step) => {
   for (let y = 0; y < rows; y++) for (let i = y * stride + step; i < (y + 1) * stride; i++) words[i] += words[i - step];
 };
 
-/** The bytes of `rows` x `count` numbers of `size` bytes, most significant first: each row holds all first bytes, then all second, as differences. */
+/** Numbers of `size` bytes, least significant first: each of the `rows` holds all most significant bytes of `count`, then all next, as differences. */
 export function undoFloatPredictor(bytes: Uint8Array, rows: number, count: number, step: number, size: number): void {
   const row = new Uint8Array(count * size);
   for (let y = 0; y < rows; y++) {
     const line = bytes.subarray(y * count * size, (y + 1) * count * size);
     sum8(line, 1, line.length, step);
     for (let b = 0; b < size; b++)
-      for (let i = 0, from = b * count, to = b; i < count; i++, to += size) row[to] = line[from + i];
+      for (let i = 0, from = b * count, to = size - 1 - b; i < count; i++, to += size) row[to] = line[from + i];
     line.set(row);
   }
 }

@@ -12,7 +12,7 @@ export function toSamples(bytes: Buffer, layout: Layout, rows: number, width: nu
   let little = layout.littleEndian;
   if (predictor === 3) {
     undoFloatPredictor(bytes, rows, width * samples, samples, bits / 8);
-    little = false; // this predictor stores the bytes of a number most significant first, whatever the file's order
+    little = true; // this predictor has an order of its own, whatever the file's
   }
   if (bits < 8) return unpackBits(bytes, bits, rows, width * samples);
   const count = rows * width * samples;
