@@ -3,12 +3,12 @@
  * the same as GeoJSON.
  */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeGrid, type Transform } from "../../src/raster/index.js";
 import { vectorize, type VectorizeOptions } from "../../src/vector/index.js";
-import { blobs, type ClassMap, mapOf, MAPS, patches } from "../support/class-maps.js";
+import { blobs, type ClassMap, mapOf, MAPS, patches, regionsOf } from "../support/class-maps.js";
 import { withFolder } from "../support/folder.js";
 import { GEO, writeScene } from "../support/geo-files.js";
 import { askPython, gdal, noGdal, noPython } from "../support/geo-peers.js";
