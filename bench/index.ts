@@ -35,6 +35,15 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly alon
       alone: false,
       about: "seg vectorize over the size of a map, beside gdal_polygonize.py (minutes)",
     },
+    scene: {
+      file: "scene/index.ts",
+      alone: false,
+      about: "scenes up to 40,000 x 40,000 through seg predict: memory, time beside the bare model (most of an hour)",
+    "geotiff-read": {
+      file: "geotiff-read/index.ts",
+      alone: false,
+      about: "windows of GeoTIFFs in every common compression against GDAL (--python)",
+    },
     camvid: { file: "camvid/index.ts", alone: false, about: "a training against SMP's on CamVid (--data, --python)" },
   };
 

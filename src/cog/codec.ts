@@ -12,7 +12,7 @@ const EMPTY = new Uint8Array();
 /** A block of nothing but nodata; zeros where the raster has none. */
 export function emptyBlock({ dtype, nodata, blockSize, bands }: Plan): Samples {
   const samples = new SAMPLE_TYPES[dtype].array(blockSize * blockSize * bands);
-  return nodata ? samples.fill(nodata) : samples;
+  return nodata === undefined ? samples : samples.fill(nodata);
 }
 
 /** The bytes of a block, none for one of nothing but nodata; `samples` are used up. */
@@ -24,7 +24,7 @@ export async function encodeBlock(plan: Plan, samples: Samples): Promise<Uint8Ar
 
 /** The samples of a block that has bytes; rejects where they are damaged. */
 export async function decodeBlock(plan: Plan, bytes: Uint8Array): Promise<Samples> {
-  const raw = await unpack(bytes, { maxOutputLength: plan.blockBytes });
+  const raw = await unpack(bytes, { chunkSize: plan.blockBytes + 64, maxOutputLength: plan.blockBytes });
   if (raw.length !== plan.blockBytes)
     throw new Error(`internal: a block of ${raw.length} bytes, not ${plan.blockBytes}`);
   const samples = viewSamples(plan.dtype, aligned(raw, SAMPLE_TYPES[plan.dtype].array.BYTES_PER_ELEMENT));

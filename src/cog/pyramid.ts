@@ -59,7 +59,7 @@ async function readBlock(plan: Plan, { blocks }: StoredLevel, index: number): Pr
 
 function shrink({ overviews, blockSize, bands, nodata }: Plan, patch: Patch, target: Target): void {
   if (overviews === "none") throw new Error("internal: overviews of a raster without");
-  reduce({ how: overviews, blockSize, bands, nodata }, patch, target);
+  reduce({ overviews, blockSize, bands, nodata }, patch, target);
 }
 
 /** One of the up to four blocks that one of the level above is made of, and its place in that, pixels. */

@@ -1,24 +1,8 @@
 /**
  * @file One pixel from 2 x 2, for overviews. At a border with an odd number of pixels the last one stands for its missing neighbour, which changes
- * neither a mode nor a mean. The loops are written out over typed arrays: they run over every pixel of a scene.
+ * neither a mode nor a mean. The loops are written out over typed arrays, without a call or an object a row: they run over every pixel of a scene.
  */
 import { isNodata, type Samples } from "./samples.js";
-
-/** Where rows of pixels lie in samples: both source rows from their first sample on; `beside` leads from a pixel to the next, 0 where there is none. */
-interface RowPair {
-  readonly from: Samples;
-  readonly top: number;
-  readonly bottom: number;
-  readonly beside: number;
-  readonly to: Samples;
-  readonly target: number;
-  /** Pixels to make. */
-  readonly count: number;
-  readonly bands: number;
-  readonly nodata: number | undefined;
-}
-
-const KERNELS = { mode: modeOfRows, mean: meanOfRows, nearest: nearestOfRows };
 
 /** A block, or a part of one: its samples, and the pixels of it that are of the raster. */
 export interface Patch {
@@ -35,47 +19,58 @@ export interface Target {
   readonly y: number;
 }
 
-/** How patches are reduced: samples of a row of blocks and the rest. */
+/** How patches are reduced. */
 export interface Reduction {
-  readonly how: keyof typeof KERNELS;
+  readonly overviews: keyof typeof KERNELS;
   /** Pixels of a row of a block. */
   readonly blockSize: number;
+  readonly bands: number;
+  readonly nodata?: number;
+}
+
+/** Pixels to read, where the first one made goes, and how samples lie. */
+interface Walk {
+  readonly width: number;
+  readonly height: number;
+  readonly start: number;
+  /** Samples of a row. */
+  readonly stride: number;
   readonly bands: number;
   readonly nodata: number | undefined;
 }
 
+const KERNELS = { mode: modes, mean: means, nearest: firsts };
+
 /** Writes a patch of half its sides, rounded up, into the target. */
-export function reduce({ how, blockSize, bands, nodata }: Reduction, patch: Patch, target: Target): void {
-  const kernel = KERNELS[how];
+export function reduce({ overviews, blockSize, bands, nodata }: Reduction, patch: Patch, target: Target): void {
   const stride = blockSize * bands;
-  const pairs = patch.width >> 1;
-  const common = { from: patch.samples, to: target.samples, bands, nodata };
-  for (let y = 0; y < patch.height; y += 2) {
-    const top = y * stride;
-    const bottom = y + 1 < patch.height ? top + stride : top;
-    const at = (target.y + (y >> 1)) * stride + target.x * bands;
-    kernel({ ...common, top, bottom, beside: bands, target: at, count: pairs });
-    if (patch.width % 2 === 0) continue;
-    const skipped = 2 * pairs * bands;
-    const last = { beside: 0, target: at + pairs * bands, count: 1 };
-    kernel({ ...common, top: top + skipped, bottom: bottom + skipped, ...last });
+  const start = target.y * stride + target.x * bands;
+  const walk = { width: patch.width, height: patch.height, start, stride, bands, nodata };
+  KERNELS[overviews](patch.samples, target.samples, walk);
+}
+
+function firsts(from: Samples, to: Samples, { width, height, start, stride, bands }: Walk): void {
+  for (let y = 0; y < height; y += 2) {
+    let upper = y * stride;
+    let at = start + (y >> 1) * stride;
+    for (let x = 0; x < width; x += 2, upper += bands) for (let k = 0; k < bands; k++) to[at++] = from[upper++];
   }
 }
 
-function nearestOfRows({ from, top, to, target, count, bands }: RowPair): void {
-  for (let x = 0; x < count; x++)
-    for (let k = 0; k < bands; k++) to[target + x * bands + k] = from[top + 2 * x * bands + k];
-}
-
-function modeOfRows({ from, top, bottom, beside, to, target, count, bands, nodata }: RowPair): void {
-  let [upper, lower, at] = [top, bottom, target];
-  for (let x = 0; x < count; x++, upper += bands, lower += bands) {
-    for (let k = 0; k < bands; k++, upper++, lower++, at++) {
-      const a = from[upper];
-      const b = from[upper + beside];
-      const c = from[lower];
-      const d = from[lower + beside];
-      to[at] = a === b && c === d && a === c ? a : mode(a, b, c, d, nodata);
+function modes(from: Samples, to: Samples, { width, height, start, stride, bands, nodata }: Walk): void {
+  for (let y = 0; y < height; y += 2) {
+    const below = y + 1 < height ? stride : 0;
+    let upper = y * stride;
+    let at = start + (y >> 1) * stride;
+    for (let x = 0; x < width; x += 2, upper += bands) {
+      const beside = x + 1 < width ? bands : 0;
+      for (let k = 0; k < bands; k++, upper++, at++) {
+        const a = from[upper];
+        const b = from[upper + beside];
+        const c = from[upper + below];
+        const d = from[upper + below + beside];
+        to[at] = a === b && c === d && a === c ? a : mode(a, b, c, d, nodata);
+      }
     }
   }
 }
@@ -95,27 +90,33 @@ function mode(a: number, b: number, c: number, d: number, nodata: number | undef
   return best;
 }
 
-function meanOfRows({ from, top, bottom, beside, to, target, count, bands, nodata }: RowPair): void {
-  const half = isIntegers(to) ? 0.5 : 0; // integers are rounded, halves up
-  let [upper, lower, at] = [top, bottom, target];
-  for (let x = 0; x < count; x++, upper += bands, lower += bands) {
-    for (let k = 0; k < bands; k++, upper++, lower++, at++) {
-      const a = from[upper];
-      const b = from[upper + beside];
-      const c = from[lower];
-      const d = from[lower + beside];
-      const sum = a + b + c + d;
-      if (nodata === undefined && !Number.isNaN(sum)) to[at] = half ? Math.floor(sum / 4 + half) : sum / 4;
-      else to[at] = meanOfValid(a, b, c, d, nodata, half);
+function means(from: Samples, to: Samples, { width, height, start, stride, bands, nodata }: Walk): void {
+  const isWhole = !(to instanceof Float32Array || to instanceof Float64Array);
+  const none = nodata ?? Number.NaN; // equal to nothing; a number always, which keeps the loop fast
+  for (let y = 0; y < height; y += 2) {
+    const below = y + 1 < height ? stride : 0;
+    let upper = y * stride;
+    let at = start + (y >> 1) * stride;
+    for (let x = 0; x < width; x += 2, upper += bands) {
+      const beside = x + 1 < width ? bands : 0;
+      for (let k = 0; k < bands; k++, upper++, at++) {
+        const a = from[upper];
+        const b = from[upper + beside];
+        const c = from[upper + below];
+        const d = from[upper + below + beside];
+        const mean = isWhole ? Math.floor((a + b + c + d) / 4 + 0.5) : (a + b + c + d) / 4;
+        const isPlain = a !== none && b !== none && c !== none && d !== none && mean !== none && !Number.isNaN(mean);
+        to[at] = isPlain ? mean : meanOfValid(a, b, c, d, nodata, isWhole);
+      }
     }
   }
 }
 
-const isIntegers = (samples: Samples) => !(samples instanceof Float32Array || samples instanceof Float64Array);
-
 /** The mean of what holds data; `nodata`, or NaN without one, where nothing does. A mean that happens to be the nodata value would be none. */
-function meanOfValid(a: number, b: number, c: number, d: number, nodata: number | undefined, half: number): number {
-  let [sum, count, first] = [0, 0, nodata ?? Number.NaN];
+function meanOfValid(a: number, b: number, c: number, d: number, nodata: number | undefined, isWhole: boolean): number {
+  let sum = 0;
+  let count = 0;
+  let first = nodata ?? Number.NaN;
   for (let i = 0; i < 4; i++) {
     const value = i === 0 ? a : i === 1 ? b : i === 2 ? c : d;
     if (Number.isNaN(value) || isNodata(value, nodata)) continue;
@@ -124,6 +125,6 @@ function meanOfValid(a: number, b: number, c: number, d: number, nodata: number 
     count++;
   }
   if (count === 0) return first;
-  const mean = half ? Math.floor(sum / count + half) : sum / count;
+  const mean = isWhole ? Math.floor(sum / count + 0.5) : sum / count;
   return mean === nodata ? first : mean;
 }

@@ -4,7 +4,7 @@
  */
 import type { Rectangle } from "./levels.js";
 import type { Plan } from "./options.js";
-import { isNodata, type Samples } from "./samples.js";
+import type { Samples } from "./samples.js";
 
 /** Of the pixels of a band that hold data; the standard deviation is that of the population, as GDAL's. */
 export interface BandStatistics {
@@ -125,12 +125,16 @@ function momentsOf(
   band: number,
 ): Moments | undefined {
   const values = new Float64Array(width * height);
-  let [count, sum, minimum, maximum] = [0, 0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  const none = nodata ?? Number.NaN; // equal to nothing; a number always, which keeps the loop fast
+  let count = 0;
+  let sum = 0;
+  let minimum = Number.POSITIVE_INFINITY;
+  let maximum = Number.NEGATIVE_INFINITY;
   for (let y = 0; y < height; y++) {
     let at = y * blockSize * bands + band;
     for (let x = 0; x < width; x++, at += bands) {
       const value = samples[at];
-      if (Number.isNaN(value) || isNodata(value, nodata)) continue;
+      if (value === none || Number.isNaN(value)) continue;
       values[count++] = value;
       sum += value;
       if (value < minimum) minimum = value;
@@ -140,7 +144,7 @@ function momentsOf(
   if (count === 0) return undefined;
   const mean = sum / count;
   let squares = 0;
-  for (let i = 0; i < count; i++) squares += (values[i] - mean) ** 2;
+  for (let i = 0; i < count; i++) squares += (values[i] - mean) * (values[i] - mean);
   return { count, mean, squares, minimum, maximum };
 }
 

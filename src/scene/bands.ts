@@ -121,8 +121,7 @@ const rowOf: { readonly [B in ProbabilityBand]: RowOf } = {
 /** A row's values as every `step`th byte. */
 function quantise(values: Float32Array, out: Uint8Array, from: number, step: number): void {
   for (let x = 0, at = from; x < values.length; x++, at += step) {
-    const scaled = Math.round(FULL * values[x]);
-    out[at] = scaled < 0 ? 0 : scaled > FULL ? FULL : scaled;
+    out[at] = Math.max(0, Math.min(FULL, Math.round(FULL * values[x])));
   }
 }
 

@@ -44,38 +44,42 @@ function cachedMaps(
   warn: (line: string) => void,
 ): (input: TensorData, hash: string | undefined) => Promise<TensorData[]> {
   const cache = embeddingCache(folder, warn);
-  const keyOf = featureKey(open);
+  const keysOf = featureKeys(open);
   return async (input, hash) => {
     if (hash === undefined) throw new Error("internal: the window has no name");
-    const key = keyOf(hash);
-    const known = await cache.read(key);
+    const keys = keysOf(hash);
+    const known = await allOf(keys.map((key) => () => cache.read(key)));
     if (known) {
       counts.found++;
-      return known;
+      return known.flat();
     }
     const maps = await open.predictor.mapsOf(input);
-    await cache.write(key, maps);
+    for (const [i, key] of keys.entries()) await cache.write(key, [maps[i]]);
     counts.computed++;
     return maps;
   };
 }
 
-/** The name a window's features are kept under, without the window. */
-function featureKey({ card, model, state, engine, predictor }: OpenModel): (image: string) => EmbeddingKey {
+/** What all of them give; undefined as soon as one gives nothing. */
+async function allOf<T>(reads: readonly (() => Promise<T | undefined>)[]): Promise<T[] | undefined> {
+  const out: T[] = [];
+  for (const read of reads) {
+    const value = await read();
+    if (value === undefined) return undefined;
+    out.push(value);
+  }
+  return out;
+}
+
+/** The names a window's maps are kept under, one each: decoders over one encoder read different ones. */
+function featureKeys({ card, model, state, engine, predictor }: OpenModel): (image: string) => EmbeddingKey[] {
   const encoder = new Map([...state].filter(([name]) => name.startsWith("encoder.")));
   const weights = weightsDigest(encoder);
-  const features = model.cached.map(({ name }) => name);
+  const { encoder: name, preprocessing } = card;
   return (image) => {
     const computed = [engine.name, engine.precision, ...(predictor.int8()?.kept ?? [])].join(" ");
-    return {
-      image,
-      weights,
-      encoder: card.encoder,
-      preprocessing: card.preprocessing,
-      view: 0,
-      features,
-      engine: computed,
-    };
+    const common = { image, weights, encoder: name, preprocessing, view: 0, engine: computed };
+    return model.cached.map((feature) => ({ ...common, features: [feature.name] }));
   };
 }
 

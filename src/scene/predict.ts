@@ -21,7 +21,7 @@ import { openScene, type SceneSource } from "./open.js";
 import { axesOf, settleWindows, type WindowOptions, type Windows } from "./options.js";
 import { classMapOptions, type Origin, probabilitiesOf, probabilityMapOptions } from "./outputs.js";
 import { calibrateByScene } from "./precision.js";
-import { type ReaderPlan, type Reading, sceneReader, type SceneReader } from "./reader.js";
+import { type ReaderPlan, type Reading, readerOn, sceneReader, type SceneReader } from "./reader.js";
 import { type SceneSink, sceneSink, type SinkPlan } from "./sink.js";
 import { sceneState } from "./state.js";
 import { type SceneSummary, summarise, writeSidecars } from "./summary.js";
@@ -107,8 +107,11 @@ function planScene(open: OpenModel, scene: GeoRaster, source: SceneSource, optio
 const isThreaded = ({ columns, rows }: Pick<ScenePlan, "columns" | "rows">): boolean =>
   columns.starts.length * rows.starts.length >= WORTH_THREADS && availableParallelism() > 1;
 
-const readerOf = (plan: ScenePlan): SceneReader =>
-  isThreaded(plan) ? readerThread(plan.reading) : sceneReader(plan.reading);
+/** A scene that had to be downloaded whole is not downloaded again for a thread. */
+function readerOf(plan: ScenePlan): SceneReader {
+  if (plan.scene.traffic?.().downloaded) return readerOn(plan.scene, plan.reading);
+  return isThreaded(plan) ? readerThread(plan.reading) : sceneReader(plan.reading);
+}
 
 /** What outputs are made from: everything that changes their pixels, and the key it makes. */
 async function originOf(open: OpenModel, plan: ScenePlan) {

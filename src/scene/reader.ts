@@ -80,17 +80,25 @@ export function windowAt(columns: Axis, rows: Axis, n: number): Window {
 const hashOf = ({ data, shape }: TensorData): string =>
   sha256(`${shape.join("x")} ${sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))}`);
 
+/** A reader of a scene that its caller closes. */
+export const readerOn = (scene: GeoRaster, plan: Omit<ReaderPlan, "source">): SceneReader => ({
+  ...windowReader(scene, plan),
+  reading: async () => readingOf(scene),
+  close: async () => {},
+});
+
+function readingOf(scene: GeoRaster): Reading {
+  const remote = scene.traffic?.();
+  return { ...scene.stats(), ...(remote && { remote }) };
+}
+
 /** A reader that opens the scene itself. */
 export function sceneReader(plan: ReaderPlan): SceneReader {
   let opened: Promise<GeoRaster> | undefined;
   const scene = () => (opened ??= openScene(plan.source, plan.preprocessing));
   return {
     read: async (n) => windowReader(await scene(), plan).read(n),
-    async reading() {
-      const raster = await scene();
-      const remote = raster.traffic?.();
-      return { ...raster.stats(), ...(remote && { remote }) };
-    },
+    reading: async () => readingOf(await scene()),
     async close() {
       const raster = await opened?.catch(() => undefined); // whoever read from it heard of it
       await raster?.close();

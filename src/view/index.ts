@@ -12,14 +12,12 @@ import { describeMap, openClassMap, openProbabilities } from "./map-file.js";
 import type { ViewMeta } from "./page/meta.js";
 import { sendFile } from "./ranges.js";
 import { type Handler, isLoopback, type Routes, startServer } from "./server.js";
-import { openSourceTiles, type SourceTiles } from "./source-tiles.js";
+import { openSourceTiles, type SourceOptions, type SourceTiles } from "./source-tiles.js";
 import { readSummary } from "./summary.js";
 
-export interface ViewOptions {
+export interface ViewOptions extends SourceOptions {
   /** The scene under the map: a path, or a URL; default: what the map's summary names. */
   readonly source?: string;
-  /** Bands of the scene to show, 0-based: one or three. */
-  readonly bands?: readonly number[];
   /** Default 127.0.0.1. */
   readonly host?: string;
   /** Default 0: one that is free. */
@@ -73,12 +71,17 @@ export async function startView(path: string, options: ViewOptions, talk: Talk):
 }
 
 /** A source that was asked for must do; one the summary names is left out with a note where it does not. */
-async function chooseSource(map: GeoRaster, { source, bands }: ViewOptions, input: string | undefined, talk: Talk) {
+async function chooseSource(
+  map: GeoRaster,
+  { source, ...options }: ViewOptions,
+  input: string | undefined,
+  talk: Talk,
+) {
   const name = (path: string) => path.split(/[\\/]/).at(-1) ?? path;
-  if (source !== undefined) return { tiles: await openSourceTiles(source, map, bands), note: name(source) };
+  if (source !== undefined) return { tiles: await openSourceTiles(source, map, options), note: name(source) };
   if (input === undefined) return { note: "no source is known; name one with --source" };
   try {
-    return { tiles: await openSourceTiles(input, map, bands), note: name(input) };
+    return { tiles: await openSourceTiles(input, map, options), note: name(input) };
   } catch (error) {
     talk.warn(`${errorLine(error)} (the map is shown alone)`);
     return { note: `${name(input)} cannot be shown; see the terminal` };

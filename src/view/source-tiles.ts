@@ -41,9 +41,20 @@ interface Scene {
   readonly map: { readonly width: number; readonly height: number };
 }
 
-/** Opens a scene under a map; `bands` are 0-based. SegError where it cannot be read or does not lie under the map. */
-export async function openSourceTiles(path: string, map: GeoRaster, bands?: readonly number[]): Promise<SourceTiles> {
-  const full = await openGeoTiff(path);
+export interface SourceOptions {
+  /** Bands to show, 0-based: one or three; default the first three, or the first. */
+  readonly bands?: readonly number[];
+  /** Reads URLs of this machine and its network. */
+  readonly allowPrivateHosts?: boolean;
+}
+
+/** Opens a scene under a map. SegError where it cannot be read or does not lie under the map. */
+export async function openSourceTiles(
+  path: string,
+  map: GeoRaster,
+  { bands, allowPrivateHosts }: SourceOptions = {},
+): Promise<SourceTiles> {
+  const full = await openGeoTiff(path, { allowPrivateHosts });
   const close = () => full.close();
   try {
     const copies = copiesOf(full);
@@ -101,7 +112,7 @@ const copyFor = (copies: readonly Copy[], reach: number): Copy =>
 /** 2nd and 98th percentiles of a coarse pass; 8-bit bands share theirs, so that colours stay what they are. */
 async function measure({ dtype }: GeoRaster, copies: readonly Copy[], bands: readonly number[]) {
   const { raster } =
-    copies.filter((copy) => Math.max(copy.raster.width, copy.raster.height) >= SAMPLE_SIDE).at(-1) ?? copies[0];
+    copies.find((copy) => copy.raster.width * copy.raster.height <= STRIP_PIXELS) ?? copies[copies.length - 1];
   const collector = collectStatistics(bands.length);
   for (const window of sampleWindows(raster)) collector.add(await raster.read(window, bands));
   const found = collector.result();

@@ -42,7 +42,7 @@ button { padding: 1px 9px; cursor: pointer; font-size: 12.5px; }
 button:hover { border-color: var(--accent); color: var(--accent); }
 input { accent-color: var(--accent); margin: 0; }
 .row { display: flex; align-items: center; gap: 6px; min-height: 24px; }
-#classes { margin-top: 6px; }
+#classes { margin-top: 6px; max-height: 46vh; overflow-y: auto; }
 #classes label { display: grid; grid-template-columns: auto 15px 1fr auto; gap: 9px; align-items: center; padding: 3px 4px; border-radius: 5px; cursor: pointer; }
 #classes label:hover { background: var(--back); }
 #classes .share { color: var(--soft); font-variant-numeric: tabular-nums; font-size: 12.5px; }

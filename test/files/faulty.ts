@@ -46,6 +46,8 @@ function faultyHandle(handle: FileHandle, fails: () => boolean, error: () => Err
       if (fails()) throw error();
       await handle.sync();
     },
+    read: (bytes: Uint8Array, offset: number, length: number, position: number) =>
+      handle.read(bytes, offset, length, position),
     close: () => handle.close(),
   } as FileHandle;
 }

@@ -86,3 +86,17 @@ test("a TIFF whose blocks have fractions of a byte", () =>
     await writeFile(path, bytes);
     await refused(openGeoTiff(path), /scene.tif: not a sound TIFF: .*not whole/);
   }));
+
+test("a Zstandard block whose frame is damaged, on which a stream decoder had no end", () =>
+  withFolder(async (folder) => {
+    const { forms } = JSON.parse(await readFile(new URL("../fixtures/geotiff.json", import.meta.url), "utf8"));
+    const bytes = Buffer.from(forms["int32-zstd"].file, "base64").fill(0, 2030, 2034);
+    const path = join(folder, "scene.tif");
+    await writeFile(path, bytes);
+    const raster = await openGeoTiff(path);
+    await refused(
+      raster.read({ x: 0, y: 0, width: 33, height: 27 }),
+      /scene.tif: not a sound TIFF: block 0 cannot be decoded/,
+    );
+    await raster.close();
+  }));

@@ -111,23 +111,55 @@ export function* pngMutants(bytes: Buffer, count: number, seed: number): Generat
 
 const COUNTS = [0, 1, 2, 3, 8, 255, 65535, 2 ** 31 - 1, 2 ** 32 - 1];
 
-/** Damage in the first directory of a little-endian TIFF: tag, type, count or value of an entry; every tenth directory names itself as the next. */
+/** Damage in a directory of a TIFF, classic or big, of either byte order: tag, type, count or value of an entry; every tenth directory names itself as the next. */
 export function* tiffMutants(bytes: Buffer, count: number, seed: number): Generator<Buffer> {
   const random = generator(seed, "tiff");
-  const start = bytes.readUInt32LE(4);
-  const entries = bytes.readUInt16LE(start);
+  const starts = directoriesOf(bytes);
   for (let i = 0; i < count; i++) {
     const copy = Buffer.from(bytes);
+    const form = formOf(copy);
+    const start = starts[random.integer(starts.length)];
+    const entries = form.get(start, form.countBytes);
     for (let changes = 1 + random.integer(2); changes > 0; changes--) {
-      const at = start + 2 + 12 * random.integer(entries);
+      const at = start + form.countBytes + form.entryBytes * random.integer(entries);
       const field = random.integer(4);
-      if (field === 0) copy.writeUInt16LE(256 + random.integer(90), at);
-      if (field === 1) copy.writeUInt16LE(random.integer(20), at + 2);
-      if (field >= 2) copy.writeUInt32LE(COUNTS[random.integer(COUNTS.length)], at + (field === 2 ? 4 : 8));
+      if (field === 0) form.set(256 + random.integer(90), at, 2);
+      if (field === 1) form.set(random.integer(20), at + 2, 2);
+      const value = COUNTS[random.integer(COUNTS.length)];
+      if (field >= 2) form.set(value, at + (field === 2 ? 4 : 4 + form.word), form.word);
     }
-    if (i % 10 === 0) copy.writeUInt32LE(start, start + 2 + 12 * entries);
+    if (i % 10 === 0) form.set(start, start + form.countBytes + form.entryBytes * entries, form.word);
     yield copy;
   }
+}
+
+/** Numbers of a TIFF in its byte order, and the sizes of its directories' parts. */
+function formOf(bytes: Buffer) {
+  const [little, big] = [bytes[0] === 0x49, bytes[2] + bytes[3] === 43];
+  const get = (at: number, size: number): number => {
+    if (size === 8) return Number(little ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
+    return little ? bytes.readUIntLE(at, size) : bytes.readUIntBE(at, size);
+  };
+  const set = (value: number, at: number, size: number): void => {
+    if (size === 8 && little) bytes.writeBigUInt64LE(BigInt(value), at);
+    else if (size === 8) bytes.writeBigUInt64BE(BigInt(value), at);
+    else if (little) bytes.writeUIntLE(value, at, size);
+    else bytes.writeUIntBE(value, at, size);
+  };
+  return { get, set, big, ...(big ? BIG : CLASSIC) };
+}
+
+const CLASSIC = { countBytes: 2, entryBytes: 12, word: 4 };
+const BIG = { countBytes: 8, entryBytes: 20, word: 8 };
+
+function directoriesOf(bytes: Buffer): number[] {
+  const { get, big, countBytes, entryBytes, word } = formOf(bytes);
+  const out: number[] = [];
+  for (let at = get(big ? 8 : 4, word); at !== 0; ) {
+    out.push(at);
+    at = get(at + countBytes + entryBytes * get(at, countBytes), word);
+  }
+  return out;
 }
 
 /** One after the other from several mutators, the count shared out. */

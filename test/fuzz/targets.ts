@@ -71,9 +71,10 @@ async function written(path: string, text: string): Promise<string> {
 async function readTiff(path: string): Promise<void> {
   const raster = await openGeoTiff(path);
   try {
-    const width = Math.min(raster.width, 600);
-    const height = Math.min(raster.height, 600);
-    await raster.read({ x: 0, y: 0, width, height });
+    for (const [level, size] of [raster, ...raster.overviews].entries()) {
+      const window = { x: 0, y: 0, width: Math.min(size.width, 600), height: Math.min(size.height, 600) };
+      await raster.readLevel(level, window);
+    }
   } finally {
     await raster.close();
   }
@@ -82,16 +83,33 @@ async function readTiff(path: string): Promise<void> {
 const RGB = { raw: { width: 70, height: 50, channels: 3 as const } };
 const noise = () => Buffer.from(Uint8Array.from(fill(4, 70 * 50 * 3, 255), (value) => value + 128));
 
-const sharpTiff = (compression: "lzw" | "jpeg"): Target => ({
+const sharpTiff = (compression: "lzw" | "jpeg", pyramid = false): Target => ({
   count: 30,
-  mutate: byteMutants,
+  mutate: mixed(tiffMutants, byteMutants),
   async seed(folder) {
     const path = join(folder, "image.tif");
-    await sharp(noise(), RGB).tiff({ compression, tile: true, tileWidth: 32, tileHeight: 32 }).toFile(path);
+    await sharp(noise(), RGB).tiff({ compression, pyramid, tile: true, tileWidth: 16, tileHeight: 16 }).toFile(path);
     return path;
   },
   read: readTiff,
 });
+
+/** A stored file of test/fixtures/geotiff.json, made by GDAL. */
+const storedTiff = (name: string): Target => ({
+  count: 20,
+  mutate: mixed(tiffMutants, byteMutants),
+  async seed(folder) {
+    const { forms } = JSON.parse(await readFile(new URL("../fixtures/geotiff.json", import.meta.url), "utf8"));
+    await writeFile(join(folder, "form.tif"), Buffer.from(forms[name].file, "base64"));
+    return join(folder, "form.tif");
+  },
+  read: readTiff,
+});
+
+const STORED = [
+  ...["uint8-strips", "uint8-planar-packbits", "uint16-big-endian-predictor2", "float32-lerc", "float32-lerc-deflate"],
+  ...["bigtiff", "mask", "int32-zstd", "float32-predictor3", "uint8-webp", "bits1"],
+];
 
 const CARD: ModelCard = {
   ...{ format: 1, encoder: "resnet-test", decoder: "unet", pyramid: "simple", adaptBands: false },
@@ -163,6 +181,8 @@ export const targets: Readonly<Record<string, Target>> = {
   },
   "LZW TIFF": sharpTiff("lzw"),
   "JPEG TIFF": sharpTiff("jpeg"),
+  "pyramid TIFF": sharpTiff("jpeg", true),
+  ...Object.fromEntries(STORED.map((name) => [`GeoTIFF ${name}`, storedTiff(name)])),
   "PNG mask": {
     count: 50,
     mutate: mixed(pngMutants, byteMutants),

@@ -1,4 +1,7 @@
-/** @file One process that feeds a target's mutants to its reader: `worker.ts TARGET SEED`. Prints what went wrong as JSON lines. */
+/**
+ * @file One process that feeds a target's mutants to its reader: `worker.ts SEED TARGET...`. Prints what went wrong as JSON lines.
+ * SEG_FUZZ_COUNT: mutants of each target instead of the tests' few.
+ */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,7 +25,8 @@ for (const name of names) {
 }
 
 async function feed(name: string, folder: string): Promise<void> {
-  const { count, mutate, seed: make, read } = targets[name];
+  const { mutate, seed: make, read, ...target } = targets[name];
+  const count = Number(process.env.SEG_FUZZ_COUNT ?? target.count);
   const path = await make(folder);
   const whole = readFileSync(path);
   await read(path, folder); // the whole file is read

@@ -11,7 +11,7 @@ const run = promisify(execFile);
 
 interface Manifest {
   readonly bin: Record<string, string>;
-  readonly exports: { readonly ".": Record<string, string> };
+  readonly exports: { readonly ".": Record<string, string>; readonly "./cog": Record<string, string> };
   readonly dependencies: Record<string, string>;
 }
 
@@ -22,7 +22,11 @@ test("the package holds the compiled library, its types, the command and the lic
   const { stdout } = await run("npm", args, { cwd: ROOT, shell: process.platform === "win32" });
   const [{ files }] = JSON.parse(stdout) as { files: { path: string }[] }[];
   const paths = files.map(({ path }) => path);
-  const pointed = [...Object.values(manifest.bin), ...Object.values(manifest.exports["."])];
+  const pointed = [
+    ...Object.values(manifest.bin),
+    ...Object.values(manifest.exports["."]),
+    ...Object.values(manifest.exports["./cog"]),
+  ];
   const more = ["package.json", "LICENSE", "README.md", "dist/src/crs/table.json"];
   for (const path of [...pointed.map((path) => path.replace(/^\.\//, "")), ...more])
     assert.ok(paths.includes(path), `${path} is not in the package`);

@@ -1,6 +1,6 @@
 /** @file A class map with probabilities and a scene for tests of the viewer; every value is a formula of its position. */
-import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { writeCog } from "../../src/cog/index.js";
 import { type Color, writeGeoTiff } from "../../src/raster/index.js";
 import { hash32 } from "../support/filler.js";
 import { gridOf } from "../support/geo-files.js";
@@ -49,11 +49,10 @@ export async function writeTestMap(folder: string): Promise<TestMap> {
   const common = { width: WIDTH, height: HEIGHT, grid: gridOf(WIDTH, HEIGHT) };
   await writeClassMap(map, WIDTH, HEIGHT, classAt);
   const probabilities = rows(WIDTH, HEIGHT, BANDS.length, probabilityAt);
-  const plain = join(folder, "plain.tif");
-  await writeGeoTiff(plain, { ...common, bands: BANDS.length, dtype: "uint8", nodata: NODATA }, (writer) =>
-    writer.write(probabilities),
-  );
-  describeBands(plain, join(folder, "map.prob.tif"), BANDS);
+  const bandItems = BANDS.map((description) => ({ description, scale: 1 / 254 }));
+  const options = { width: WIDTH, height: HEIGHT, bands: BANDS.length, dtype: "uint8", nodata: NODATA } as const;
+  const place = { geoTags: common.grid.tags, bandItems, predictor: 2, photometric: "minisblack" } as const;
+  await writeCog(join(folder, "map.prob.tif"), { ...options, ...place }, (writer) => writer.write(probabilities));
   const samples = Uint16Array.from(rows(WIDTH, HEIGHT, 3, sceneAt, Uint16Array));
   await writeGeoTiff(scene, { ...common, bands: 3, dtype: "uint16" }, (writer) => writer.write(samples));
   return { map, scene };
@@ -89,25 +88,4 @@ function rows(
     out[i] = at(pixel % width, Math.floor(pixel / width), i % bands);
   }
   return out;
-}
-
-/** Our writer names no bands yet; GDAL does. */
-function describeBands(from: string, to: string, names: readonly string[]): void {
-  const script = [
-    "import sys",
-    "from osgeo import gdal",
-    "gdal.UseExceptions()",
-    "out = gdal.GetDriverByName('GTiff').CreateCopy(sys.argv[2], gdal.Open(sys.argv[1]), options=['TILED=YES', 'COMPRESS=DEFLATE'])",
-    "for i, name in enumerate(sys.argv[3:]): out.GetRasterBand(i + 1).SetDescription(name)",
-  ];
-  execFileSync("/usr/bin/python3", ["-c", script.join("\n"), from, to, ...names]);
-}
-
-/** Writes a cloud-optimised copy with reduced copies inside. */
-export function makeCog(from: string, to: string): void {
-  const options = ["COMPRESS=DEFLATE", "BLOCKSIZE=256", "OVERVIEW_RESAMPLING=MODE"].flatMap((option) => [
-    "-co",
-    option,
-  ]);
-  execFileSync("gdal_translate", ["-q", "-of", "COG", ...options, from, to]);
 }

@@ -71,83 +71,34 @@ async function withView<T>(use: (view: View, folder: string, bytes: Buffer) => P
   });
 }
 
-/** Ways out of a folder, and names that must not be read as others. */
+/** Ways to say "up" and to part names, as servers were fooled by them. */
+const UP = [
+  ..."..|%2e%2e|%2E.|.%2e|..%00|%252e%252e|..;|....|%c0%ae%c0%ae|%u002e%u002e|..\\".split("|"),
+  "\u00ae\u00ae",
+];
+const BETWEEN = "/|\\|%2f|%5c|//|/./|%252f|;/".split("|");
+const TARGETS = ["secret.txt", "package.json", "etc/passwd"];
+
+/** Names that must not be read as others. */
+const ODD = String.raw`
+  /secret.txt /app.css /map.tif/../secret.txt /map.tif%00.txt /map.tif#x /map.tif?../secret.txt /map.tif;x //map.tif /./map.tif /%6dap.tif
+  /MAP.TIF /map.tif/ \\server\share\secret.txt //server/share/secret.txt /C:/Windows/win.ini /CON /source/../secret.txt /source/0/0/0.png
+  /source/0/0/..png /source/00/0/0.png /source/-1/0/0.png /source/0/1e3/0.png /source/0/0/0.png%00 /source/0/999999999/0.png /__proto__
+  /constructor /toString /page/app.ts /app.ts /node_modules/geotiff/package.json * /map.prob.tif http://127.0.0.1/map.tif /map.tif.aux.xml
+  /map.tif.summary.json`;
+
 function hostilePaths(folder: string): string[] {
-  const up = [
-    "..",
-    "%2e%2e",
-    "%2E.",
-    ".%2e",
-    "..%00",
-    "%252e%252e",
-    "..;",
-    "....",
-    "%c0%ae%c0%ae",
-    "%u002e%u002e",
-    "..\\",
-    "\u00ae\u00ae",
-  ];
-  const between = ["/", "\\", "%2f", "%5c", "//", "/./", "%252f", ";/"];
-  const targets = ["secret.txt", "package.json", "etc/passwd"];
-  const walks = up.flatMap((dots) =>
-    between.flatMap((mark) => targets.map((name) => `/${dots}${mark}${dots}${mark}${name}`)),
-  );
-  const absolute = [
-    `/${folder}/secret.txt`,
-    `//${folder}/secret.txt`,
-    `/${encodeURIComponent(`${folder}/secret.txt`)}`,
-  ];
-  const odd = [
-    ...[
-      "/secret.txt",
-      "/app.css",
-      "/map.tif/../secret.txt",
-      "/map.tif%00.txt",
-      "/map.tif#x",
-      "/map.tif?../secret.txt",
-      "/map.tif;x",
-    ],
-    ...["//map.tif", "/./map.tif", "/%6dap.tif", "/MAP.TIF", "/map.tif/", "\\\\server\\share\\secret.txt"],
-    ...[
-      "//server/share/secret.txt",
-      "/C:/Windows/win.ini",
-      "/CON",
-      "/source/../secret.txt",
-      "/source/0/0/0.png",
-      "/source/0/0/..png",
-    ],
-    ...[
-      "/source/00/0/0.png",
-      "/source/-1/0/0.png",
-      "/source/0/1e3/0.png",
-      "/source/0/0/0.png%00",
-      "/source/0/999999999/0.png",
-    ],
-    ...[
-      "/__proto__",
-      "/constructor",
-      "/toString",
-      "/page/app.ts",
-      "/app.ts",
-      "/node_modules/geotiff/package.json",
-      "*",
-      "/map.prob.tif",
-    ],
-    ...[
-      "http://127.0.0.1/map.tif",
-      `file://${folder}/secret.txt`,
-      "/map.tif.aux.xml",
-      "/map.tif.summary.json",
-      `/${"a".repeat(8000)}`,
-    ],
-  ];
-  return [...walks, ...absolute, ...odd];
+  const walk = (dots: string, mark: string, name: string) => `/${dots}${mark}${dots}${mark}${name}`;
+  const walks = UP.flatMap((dots) => BETWEEN.flatMap((mark) => TARGETS.map((name) => walk(dots, mark, name))));
+  const secret = `${folder}/secret.txt`;
+  const absolute = [`/${secret}`, `//${secret}`, `/${encodeURIComponent(secret)}`, `file://${secret}`];
+  return [...walks, ...absolute, ...ODD.trim().split(/\s+/), `/${"a".repeat(8000)}`];
 }
 
 test("300 hostile paths: none is answered with a file", () =>
   withView(async (view, folder) => {
     const paths = hostilePaths(folder);
-    assert.ok(paths.length >= 300, `${paths.length} paths`);
+    assert.ok(new Set(paths).size >= 300, `${paths.length} paths`);
     const answers = await Promise.all(paths.map((path) => ask(view, path)));
     for (const [i, { status, body }] of answers.entries()) {
       assert.ok(status === 404 || status === 400, `${status} for ${paths[i]}`);

@@ -1,9 +1,11 @@
 /** @file The scene under a map: where it lies, and what its tiles show, against sums done pixel by pixel. */
 import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import sharp from "sharp";
+import { predict } from "../../src/predict.js";
 import { type Grid, makeGrid, openGeoTiff, type Transform } from "../../src/raster/index.js";
 import { silent } from "../../src/talk.js";
 import { startView } from "../../src/view/index.js";
@@ -12,6 +14,7 @@ import { openSourceTiles } from "../../src/view/source-tiles.js";
 import { fillIntegers } from "../support/filler.js";
 import { withFolder } from "../support/folder.js";
 import { gridOf, writeScene } from "../support/geo-files.js";
+import { CLASSES, tinyModel } from "../support/geo-model.js";
 import { writeClassMap } from "./maps.js";
 
 const placed = (width: number, height: number, transform?: Transform, epsg = 32633) => ({
@@ -59,7 +62,7 @@ test("tiles: the full size pixel by pixel, reduced ones as means, data alone, on
     const more = { dtype: "uint16", nodata: 0 } as const;
     const path = await writeScene(join(folder, "scene.tif"), [WIDTH, HEIGHT, 4], values, more);
     const map = await openGeoTiff(path);
-    const tiles = await openSourceTiles(path, map, [3, 1, 0]);
+    const tiles = await openSourceTiles(path, map, { bands: [3, 1, 0] });
     try {
       assert.equal(tiles.levels, 3);
       const full = await pixelsOf(await tiles.png(0, 1, 1));
@@ -105,6 +108,40 @@ function stretchOf(
     return worst;
   });
 }
+
+const hasGdal = spawnSync("gdal_translate", ["--version"]).status === 0;
+
+test(
+  "reduced copies in a scene are used where they are fine enough",
+  hasGdal ? {} : { skip: "no gdal_translate" },
+  () =>
+    withFolder(async (folder) => {
+      const values = Uint8Array.from(fillIntegers(6, 1024 * 1024, 256));
+      const plain = await writeScene(join(folder, "plain.tif"), [1024, 1024, 1], values);
+      const path = join(folder, "scene.tif");
+      const options = ["BLOCKSIZE=128", "OVERVIEWS=IGNORE_EXISTING", "OVERVIEW_RESAMPLING=NEAREST"].flatMap(
+        (option) => ["-co", option],
+      );
+      execFileSync("gdal_translate", ["-q", "-of", "COG", ...options, plain, path]); // nearest: what means of the full size never are
+      const map = await openGeoTiff(path);
+      const tiles = await openSourceTiles(path, map);
+      try {
+        assert.deepEqual(
+          map.overviews.slice(0, 3).map(({ width }) => width),
+          [512, 256, 128],
+        );
+        const stored = await map.readLevel(2, { x: 0, y: 0, width: 256, height: 256 });
+        const shown = await pixelsOf(await tiles.png(2, 0, 0));
+        const worst = Array.from(stored.data).reduce((most, value, i) => {
+          const wanted = Math.min(Math.max(((value - 5) * 255) / 245, 0), 255);
+          return Math.max(most, Math.abs(shown[4 * i] - wanted));
+        }, 0);
+        assert.ok(worst <= 5, `${worst} levels off the stored copy`);
+      } finally {
+        await Promise.all([tiles.close(), map.close()]);
+      }
+    }),
+);
 
 test("a part of a scene is shown under a map of that part", () =>
   withFolder(async (folder) => {
@@ -196,4 +233,31 @@ test("classes of a map that names none: the colours it has, else the values in i
       (await metaOf(named)).map(({ name }) => name),
       categories,
     );
+  }));
+
+test("what seg predict writes is shown with its scene, shares, figures and probabilities", () =>
+  withFolder(async (folder) => {
+    const scene = await writeScene(join(folder, "scene.tif"), [96, 80, 3]);
+    const out = join(folder, "map.tif");
+    const model = await tinyModel();
+    try {
+      const options = { out, tile: 64, overlap: 16, bands: ["classes", "confidence", "disagreement"] } as const;
+      const [{ state }] = await predict(model, [scene], options);
+      assert.equal(state, "written");
+    } finally {
+      await model.close();
+    }
+    const warnings: string[] = [];
+    const view = await startView(out, {}, { ...silent, warn: (line) => void warnings.push(line) });
+    await view.close();
+    const { source, classes, probability, figures, sharesAre } = view.meta;
+    assert.deepEqual([source, sharesAre, warnings], [{ levels: 1, note: "scene.tif" }, "exact", []]);
+    assert.deepEqual(
+      classes.map(({ name, color }) => ({ name, color })),
+      CLASSES.map(({ name, color }) => ({ name, color: [...(color ?? [])] })),
+    );
+    assert.ok(Math.abs(classes.reduce((sum, { share = 0 }) => sum + share, 0) - 1) < 1e-9);
+    const names = [...CLASSES.map(({ name }) => `probability of ${name}`), "confidence", "disagreement"];
+    assert.deepEqual(probability, { bands: names, scale: 1 / 254, nodata: 255 });
+    assert.ok(figures.some(([name]) => name === "seamScore") && figures.some(([name]) => name === "windows.columns"));
   }));

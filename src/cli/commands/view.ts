@@ -17,6 +17,7 @@ export const command = defineCommand(
       requiresArg: true,
     },
     bands: { ...bandsFlag, describe: "bands of the scene to show, 1-based: 4,3,2" },
+    "allow-private-hosts": { type: "boolean", describe: "read a scene behind a URL of this machine or its network" },
     port: { type: "string", describe: "port to serve at (default: one that is free)", requiresArg: true },
     host: {
       type: "string",
@@ -38,6 +39,7 @@ async function runView(args: Arguments, talk: Talk, signal: AbortSignal): Promis
   const options = {
     source: text(args, "source"),
     bands: numberList(args, "bands")?.map((band) => band - 1),
+    allowPrivateHosts: args["allow-private-hosts"] === true,
     host: text(args, "host"),
     port: portOf(args),
   };
@@ -62,7 +64,7 @@ function portOf(args: Arguments): number | undefined {
 
 const OPENERS: Readonly<Record<string, readonly string[]>> = {
   darwin: ["open"],
-  win32: ["cmd", "/c", "start", '""'],
+  win32: ["cmd", "/c", "start", ""],
 };
 
 function openBrowser(url: string, talk: Talk): void {

@@ -43,6 +43,7 @@ async function decodeColour(packed: Buffer, layout: Layout, rows: number, sample
     packed.subarray(2),
   ]);
   const image = sharp(stream, { limitInputPixels: layout.blockWidth * rows, failOn: "truncated", ignoreIcc: true });
+  if (samples === 1) image.toColourspace("b-w"); // else libvips makes three equal bands of it
   const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
   if (info.width !== layout.blockWidth || info.height !== rows || info.channels !== samples) {
     throw new Error(`a JPEG block decodes to ${info.width} x ${info.height} x ${info.channels}`);

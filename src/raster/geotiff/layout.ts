@@ -11,6 +11,10 @@ const MAX_BANDS = 4096;
 const MAX_TILE_BYTES = 2 ** 26;
 const MAX_STRIP_BYTES = 2 ** 29; // old files hold the whole image in one strip
 
+/** What uncompressed strips are cut to. */
+const SPLIT_BYTES = 2 ** 18;
+const MOST_ROWS = 2 ** 24;
+
 /** Type of a stored sample. */
 export type SampleType =
   | "uint1"
@@ -61,6 +65,7 @@ const REFUSED: Readonly<Record<number, string>> = {
     34892: "lossy DNG compression",
     34925: "LZMA compression",
     50002: "JPEG XL compression",
+    52546: "JPEG XL compression",
   },
 };
 const READ = [1, 5, 7, 8, 32946, 32773, 34887, 50000, 50001];
@@ -82,7 +87,7 @@ export async function readLayout(directory: Directory, source: ByteSource): Prom
   const photometric = await directory.number(262, 1);
   if (photometric === 6 && compression !== 7) throw unsupported(path, "YCbCr colour without JPEG compression");
   if ((await directory.number(266, 1)) !== 1) throw unsupported(path, "reversed bit order");
-  const blocks = await readBlocks(directory, source, { width, height, samples, bits });
+  const blocks = await readBlocks(directory, source, { width, height, samples, bits, compression });
   return {
     ...{ width, height, samples, type, bits, compression, predictor, photometric, ...blocks },
     extraSamples: (await directory.numbers(338)) ?? [],
@@ -124,9 +129,11 @@ interface Size {
   readonly height: number;
   readonly samples: number;
   readonly bits: number;
+  readonly compression: number;
 }
 
-async function readBlocks(directory: Directory, source: ByteSource, { width, height, samples, bits }: Size) {
+async function readBlocks(directory: Directory, source: ByteSource, size: Size) {
+  const { width, height, samples, bits, compression } = size;
   const { path } = source;
   const tiled = directory.has(322);
   const blockWidth = tiled ? await directory.number(322, 0) : width;
@@ -135,8 +142,10 @@ async function readBlocks(directory: Directory, source: ByteSource, { width, hei
     throw damaged(path, `its blocks are of ${blockWidth} x ${blockHeight} pixels`);
   }
   const planar = samples > 1 && (await directory.number(284, 1)) === 2;
-  const bytes = Math.ceil((blockWidth * (planar ? 1 : samples) * bits) / 8) * blockHeight;
-  if (bytes > (tiled ? MAX_TILE_BYTES : MAX_STRIP_BYTES)) throw unsupported(path, `a block of ${bytes} bytes`);
+  const rowBytes = Math.ceil((blockWidth * (planar ? 1 : samples) * bits) / 8);
+  const bytes = rowBytes * blockHeight;
+  const isTooLarge = bytes > (tiled ? MAX_TILE_BYTES : MAX_STRIP_BYTES);
+  if (isTooLarge && (compression !== 1 || tiled)) throw unsupported(path, `a block of ${bytes} bytes`);
   const across = Math.ceil(width / blockWidth);
   const down = Math.ceil(height / blockHeight);
   const count = across * down * (planar ? samples : 1);
@@ -150,8 +159,46 @@ async function readBlocks(directory: Directory, source: ByteSource, { width, hei
   if (!offsets.every(isPlace) || !byteCounts.every(isPlace)) {
     throw damaged(path, "it says where its pixels are in numbers that are not whole");
   }
-  return { blockWidth, blockHeight, tiled, across, down, planar, offsets, byteCounts };
+  const own = (values: readonly number[]) => (values.length > count ? values.slice(0, count) : values);
+  const blocks = {
+    blockWidth,
+    blockHeight,
+    tiled,
+    across,
+    down,
+    planar,
+    offsets: own(offsets),
+    byteCounts: own(byteCounts),
+  };
+  if (compression !== 1 || tiled || bytes <= SPLIT_BYTES) return blocks;
+  const split = splitStrips(blocks, height, rowBytes, source.size);
+  if (!split && isTooLarge) throw unsupported(path, `a block of ${bytes} bytes`);
+  return split ?? blocks;
 }
+
+/** Strips without compression can be read in part: many small ones for few large ones, as old files have; undefined where they are not whole. */
+function splitStrips<T extends Strips>(blocks: T, height: number, rowBytes: number, fileBytes: number): T | undefined {
+  const { blockHeight, down, offsets, byteCounts } = blocks;
+  const end = (strip: number) => Math.min(blockHeight, height - (strip % down) * blockHeight);
+  const isWhole = (offset: number, strip: number) =>
+    offset > 0 && byteCounts[strip] >= end(strip) * rowBytes && offset + byteCounts[strip] <= fileBytes;
+  if (offsets.length * blockHeight > MOST_ROWS || !offsets.every(isWhole)) return undefined;
+  let rows = Math.max(1, Math.floor(SPLIT_BYTES / rowBytes));
+  while (down > 1 && blockHeight % rows !== 0) rows--;
+  const parts = offsets.flatMap((offset, strip) =>
+    Array.from({ length: Math.ceil(end(strip) / rows) }, (_, part) => {
+      const first = part * rows;
+      return [offset + first * rowBytes, Math.min(rows, end(strip) - first) * rowBytes] as const;
+    }),
+  );
+  return {
+    ...blocks,
+    ...{ blockHeight: rows, down: Math.ceil(height / rows) },
+    ...{ offsets: parts.map(([offset]) => offset), byteCounts: parts.map(([, count]) => count) },
+  };
+}
+
+type Strips = Pick<Layout, "blockHeight" | "down" | "offsets" | "byteCounts">;
 
 /** Blocks of an image, over all its bands. */
 export const blockCount = ({ across, down, planar, samples }: Layout): number => across * down * (planar ? samples : 1);

@@ -1,6 +1,6 @@
 /**
- * @file The bounded byte decoders of TIFF blocks that need no library: LZW, PackBits, and a size check for Zstandard frames.
- * Source: TIFF 6.0 sections 9 and 13; RFC 8878 (Zstandard) section 3.1.
+ * @file The bounded byte decoders of TIFF blocks that need no library: LZW and PackBits.
+ * Source: TIFF 6.0 sections 9 and 13.
  */
 
 const CLEAR = 256;
@@ -66,27 +66,4 @@ export function decodePackBits(input: Uint8Array, size: number): Uint8Array {
     }
   }
   return out.subarray(0, at);
-}
-
-const ZSTD_BLOCK = 2 ** 17;
-
-/** The most bytes a Zstandard frame can decode to, from its block headers alone; throws on what is not a frame. */
-export function zstdBound(input: Buffer): number {
-  if (input.length < 9 || input.readUInt32LE(0) !== 0xfd2fb528) throw new Error("no Zstandard frame");
-  const descriptor = input[4];
-  const single = (descriptor & 32) !== 0;
-  const dictionary = [0, 1, 2, 4][descriptor & 3];
-  const content = [single ? 1 : 0, 2, 4, 8][descriptor >> 6];
-  let at = 5 + (single ? 0 : 1) + dictionary + content;
-  let total = 0;
-  for (let last = false; !last; ) {
-    if (at + 3 > input.length) throw new Error("a Zstandard frame is cut off");
-    const head = input.readUIntLE(at, 3);
-    last = (head & 1) === 1;
-    const [kind, size] = [(head >> 1) & 3, head >> 3];
-    if (kind === 3) throw new Error("a Zstandard block of unknown kind");
-    total += kind === 2 ? ZSTD_BLOCK : size;
-    at += 3 + (kind === 1 ? 1 : size);
-  }
-  return total;
 }

@@ -27,21 +27,16 @@ const ATTEMPTS = 3;
 
 /** An empty cache. */
 export function createTileCache<T>(options: TileCacheOptions<T>): TileCache<T> {
-  const { fetch, cost, budget, concurrency, onTile } = options;
-  const tiles = new Map<string, T>();
+  const { fetch, concurrency, onTile } = options;
+  const store = createStore(options);
   const failures = new Map<string, number>();
   const running = new Map<string, AbortController>();
   let wanted: readonly string[] = [];
-  let bytes = 0;
-  const isMissing = (key: string) => !tiles.has(key) && (failures.get(key) ?? 0) < ATTEMPTS;
-  const keep = (key: string, tile: T): void => {
-    if (tiles.has(key)) return;
-    tiles.set(key, tile);
-    bytes += cost(tile);
-    for (const [oldest, value] of tiles) {
-      if (bytes <= budget || oldest === key) break;
-      tiles.delete(oldest);
-      bytes -= cost(value);
+  const isMissing = (key: string) => !store.has(key) && (failures.get(key) ?? 0) < ATTEMPTS;
+  const fill = (): void => {
+    for (const key of wanted) {
+      if (running.size >= concurrency) return;
+      if (isMissing(key) && !running.has(key)) void start(key);
     }
   };
   const start = async (key: string): Promise<void> => {
@@ -49,7 +44,7 @@ export function createTileCache<T>(options: TileCacheOptions<T>): TileCache<T> {
     running.set(key, controller);
     let fault: unknown;
     try {
-      keep(key, await fetch(key, controller.signal));
+      store.keep(key, await fetch(key, controller.signal));
     } catch (error) {
       if (!controller.signal.aborted) failures.set(key, (failures.get(key) ?? 0) + 1);
       if (!isMissing(key)) fault = error;
@@ -58,30 +53,36 @@ export function createTileCache<T>(options: TileCacheOptions<T>): TileCache<T> {
     onTile(fault);
     fill();
   };
-  const fill = (): void => {
-    for (const key of wanted) {
-      if (running.size >= concurrency) return;
-      if (isMissing(key) && !running.has(key)) void start(key);
+  const want = (keys: readonly string[]): void => {
+    wanted = keys;
+    for (const [key, controller] of running) if (!keys.includes(key)) controller.abort();
+    fill();
+  };
+  const load = async (key: string, signal: AbortSignal) => store.get(key) ?? store.keep(key, await fetch(key, signal));
+  return { want, load, get: store.get, isWaiting: (keys) => keys.some(isMissing) };
+}
+
+/** Tiles within a budget of bytes. */
+function createStore<T>({ cost, budget }: TileCacheOptions<T>) {
+  const tiles = new Map<string, T>();
+  let bytes = 0;
+  const get = (key: string): T | undefined => {
+    const tile = tiles.get(key);
+    if (tile === undefined) return undefined;
+    tiles.delete(key);
+    tiles.set(key, tile); // last, so that the first is the least used
+    return tile;
+  };
+  const keep = (key: string, tile: T): T => {
+    if (tiles.has(key)) return tile;
+    tiles.set(key, tile);
+    bytes += cost(tile);
+    for (const [oldest, value] of tiles) {
+      if (bytes <= budget || oldest === key) break;
+      tiles.delete(oldest);
+      bytes -= cost(value);
     }
+    return tile;
   };
-  return {
-    want(keys) {
-      wanted = keys;
-      for (const [key, controller] of running) if (!keys.includes(key)) controller.abort();
-      fill();
-    },
-    get(key) {
-      const tile = tiles.get(key);
-      if (tile === undefined) return undefined;
-      tiles.delete(key);
-      tiles.set(key, tile); // last, so that the first is the least used
-      return tile;
-    },
-    async load(key, signal) {
-      const tile = tiles.get(key) ?? (await fetch(key, signal));
-      keep(key, tile);
-      return tile;
-    },
-    isWaiting: (keys) => keys.some(isMissing),
-  };
+  return { get, keep, has: (key: string) => tiles.has(key) };
 }

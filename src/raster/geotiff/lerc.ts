@@ -1,0 +1,62 @@
+/**
+ * @file LERC blocks by Esri's decoder, and what libtiff makes of their masks: NaN in floats, an alpha band of 0 and 255.
+ * Source: https://github.com/Esri/lerc (blob header); libtiff's LERC codec, tag 50674.
+ */
+import { promisify } from "node:util";
+import { inflate } from "node:zlib";
+import { decode, getBlobInfo, type LercData, load } from "lerc";
+import type { PixelArray } from "../../contract.js";
+import { allocate, type Layout, type SampleType } from "./layout.js";
+
+const inflateAsync = promisify(inflate);
+
+/** A blob's type numbers. */
+const TYPES: Readonly<Partial<Record<SampleType, number>>> = {
+  ...{ int8: 0, uint8: 1, int16: 2, uint16: 3, int32: 4, uint32: 5, float32: 6, float64: 7 },
+};
+
+/** Samples [rows, blockWidth, samples of the block]; `unpackZstd` opens the frames of LERC_ZSTD. Throws on damaged data. */
+export async function decodeLerc(
+  packed: Buffer,
+  layout: Layout,
+  rows: number,
+  unpackZstd: (packed: Buffer, size: number) => Promise<Buffer>,
+): Promise<PixelArray> {
+  const samples = layout.planar ? 1 : layout.samples;
+  const size = layout.blockWidth * rows * samples * (layout.bits / 8);
+  const extra = layout.lercParameters?.[1] ?? 0;
+  let blob = packed;
+  const most = 2 * size + 4096;
+  if (extra === 1) blob = await inflateAsync(packed, { maxOutputLength: most });
+  else if (extra === 2) blob = await unpackZstd(packed, most);
+  await load();
+  const bytes = new Uint8Array(blob).buffer; // a copy of its own: the decoder wants a whole buffer
+  check(bytes, layout, rows, samples);
+  return arrange(decode(bytes, { returnInterleaved: true }), layout, rows, samples);
+}
+
+/** A blob says its own size; it must be the block's before it is decoded. */
+function check(bytes: ArrayBuffer, { blockWidth, type }: Layout, rows: number, samples: number): void {
+  const { width, height, depthCount, bandCount, dataType } = getBlobInfo(bytes);
+  if (width !== blockWidth || height !== rows) throw new Error("a LERC block is of another size");
+  if (dataType !== TYPES[type]) throw new Error("a LERC block holds another type");
+  const count = depthCount * bandCount;
+  if (count !== samples && count !== samples - 1) throw new Error(`a LERC block has ${count} bands, not ${samples}`);
+}
+
+function arrange({ pixels, mask, bandMasks, depthCount }: LercData, layout: Layout, rows: number, samples: number) {
+  const count = layout.blockWidth * rows;
+  const out = allocate(layout.type, count * samples);
+  const isFloat = out instanceof Float32Array || out instanceof Float64Array;
+  const stored = depthCount * pixels.length;
+  for (let sample = 0; sample < samples; sample++) {
+    const source = pixels[Math.floor(sample / depthCount)];
+    const valid = bandMasks?.[Math.floor(sample / depthCount)] ?? mask;
+    for (let i = 0, from = sample % depthCount, to = sample; i < count; i++, from += depthCount, to += samples) {
+      const isValid = !valid || valid[i] !== 0;
+      if (sample >= stored) out[to] = isValid ? 255 : 0;
+      else out[to] = isFloat && !isValid ? Number.NaN : source[from];
+    }
+  }
+  return out;
+}
