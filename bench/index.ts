@@ -39,6 +39,7 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly alon
       file: "scene/index.ts",
       alone: false,
       about: "scenes up to 40,000 x 40,000 through seg predict: memory, time beside the bare model (most of an hour)",
+    },
     "geotiff-read": {
       file: "geotiff-read/index.ts",
       alone: false,
