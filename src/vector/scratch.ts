@@ -13,7 +13,7 @@ export interface ScratchFile {
   read(position: number, length: number): Buffer;
 }
 
-let counter = Math.floor(performance.timeOrigin);
+let counter = Date.now(); // beyond those of an earlier process with the same id
 
 /** What the scratch files of an output are called after. */
 export const scratchNames = (output: string) => ({ arcs: `${output}.arcs`, features: `${output}.features` });
