@@ -15,7 +15,7 @@ import { simplifyArcs } from "./simplify.js";
 import { type Arc, traceArcs } from "./trace.js";
 
 /** Pixels and rows of a stripe: arcs end with it. */
-const STRIPE_PIXELS = 2 ** 23;
+const STRIPE_PIXELS = 2 ** 21;
 const STRIPE_ROWS = { least: 64, most: 1024 };
 
 /** What is made of a class raster. */
