@@ -38,8 +38,8 @@ export interface Predictor {
   classesOfMaps(maps: readonly TensorData[], image: Raster): Promise<Uint8Array>;
   /** Logits [1, C, H, W] of a prepared input [1, bands, H, W]. */
   logits(input: TensorData): Promise<TensorData>;
-  /** Probabilities [1, classes, H, W] of a prepared input, or of the encoder's maps of it; two classes from a single logit. */
-  probabilities(input: TensorData, maps?: readonly TensorData[]): Promise<TensorData>;
+  /** Probabilities [1, classes, H, W] of a prepared input, or of the encoder's maps of it; two classes from a single logit. `weights`: times these. */
+  probabilities(input: TensorData, maps?: readonly TensorData[], weights?: AxisWeights): Promise<TensorData>;
   /** Logits from the encoder's maps of a prepared input. */
   logitsOfMaps(input: TensorData, maps: readonly TensorData[]): Promise<TensorData>;
   /** Maps of the encoder a decoder would be fed, of a prepared input. */
@@ -56,7 +56,13 @@ export interface Predictor {
 /** The whole model, its encoder alone, or the rest on the encoder's maps. */
 export type Kind = "whole" | "encode" | "decode";
 /** What comes out of a program that decodes. */
-export type Outcome = "logits" | "probabilities";
+export type Outcome = "logits" | "probabilities" | "weighted";
+
+/** Weights of the columns and rows of an input: a pixel's is their product. */
+export interface AxisWeights {
+  readonly across: Float32Array;
+  readonly down: Float32Array;
+}
 
 export function createPredictor(plan: PredictorPlan): Predictor {
   const programs = programCache();
@@ -65,7 +71,13 @@ export function createPredictor(plan: PredictorPlan): Predictor {
     if (plan.engine.precision === "int8") int8 ??= await calibrate(encoderOf(plan), inputs);
     return int8;
   };
-  const run = (kind: Kind, input: TensorData, maps: readonly TensorData[] = [], outcome: Outcome = "logits") => {
+  const run = (
+    kind: Kind,
+    input: TensorData,
+    maps: readonly TensorData[] = [],
+    outcome: Outcome = "logits",
+    weights?: AxisWeights,
+  ) => {
     const [, , height, width] = input.shape;
     const make = async () => {
       if (kind !== "decode") await settle([input]);
@@ -73,7 +85,9 @@ export function createPredictor(plan: PredictorPlan): Predictor {
       if (plan.once && plan.model.encoder.input.size !== undefined) letGo(plan.constants);
       return program;
     };
-    return programs.use(`${kind} ${height}x${width} ${outcome}`, make, (program) => runOn(program, plan, input, maps));
+    return programs.use(`${kind} ${height}x${width} ${outcome}`, make, (program) =>
+      runOn(program, plan, input, maps, weights),
+    );
   };
   const place = async <T>(back: PlaceBack<T>, kind: Kind, image: Raster, maps?: readonly TensorData[]): Promise<T> => {
     const { input, placement } = inputFor(plan, kind, image);
@@ -90,8 +104,10 @@ export function createPredictor(plan: PredictorPlan): Predictor {
     classes: (image) => place(placeBackClasses, "whole", image),
     classesOfMaps: (maps, image) => place(placeBackClasses, "decode", image, maps),
     logits: async (input) => (await run("whole", input)).logits,
-    probabilities: async (input, maps) =>
-      (await run(maps ? "decode" : "whole", input, maps, "probabilities")).probabilities,
+    async probabilities(input, maps, weights) {
+      const outcome = weights ? "weighted" : "probabilities";
+      return (await run(maps ? "decode" : "whole", input, maps, outcome, weights))[outcome];
+    },
     logitsOfMaps: async (input, maps) => (await run("decode", input, maps)).logits,
     mapsOf,
     preparedMaps: (image) => mapsOf(toInput(image, plan.preprocessing).input),
@@ -125,9 +141,19 @@ function inputFor({ preprocessing, model }: PredictorPlan, kind: Kind, image: Ra
 }
 
 /** Feeds a program what it asks for: the image, maps of the encoder, and the weights that are no constants. */
-function runOn(program: Program, plan: PredictorPlan, input: TensorData, maps: readonly TensorData[]) {
+function runOn(
+  program: Program,
+  plan: PredictorPlan,
+  input: TensorData,
+  maps: readonly TensorData[],
+  axes?: AxisWeights,
+) {
   const weights = plan.feeds?.();
   const fed = new Map([["image", input], ...maps.map((map, i) => [`map/${i}`, map] as const)]);
+  if (axes) {
+    fed.set("across", { data: axes.across, shape: [1, 1, 1, axes.across.length] });
+    fed.set("down", { data: axes.down, shape: [1, 1, axes.down.length, 1] });
+  }
   return program.run(
     Object.fromEntries(program.feeds.map((name) => [name, (fed.get(name) ?? weights?.get(name)) as TensorData])),
   );
@@ -159,7 +185,9 @@ export function programOf(
   const { scope } = model.record(false);
   const image = g.input("image", [1, model.bands, height, width]);
   const ending = (logits: Tensor): Graph => ({
-    outputs: { [outcome]: outcome === "logits" ? logits : toClasses(logits) },
+    outputs: {
+      [outcome]: outcome === "logits" ? logits : outcome === "weighted" ? weighted(logits) : toClasses(logits),
+    },
   });
   if (kind === "whole") return { graph: ending(model.trace(scope, image)), options };
   if (kind === "encode") {
@@ -168,6 +196,13 @@ export function programOf(
   }
   const maps = model.cachedShapes(height, width).map((shape, i) => g.input(`map/${i}`, [1, ...shape]));
   return { graph: ending(model.traceDecoder(scope, maps, image)), options };
+}
+
+/** Probabilities times weights of columns and rows that are fed. */
+function weighted(logits: Tensor): Tensor {
+  const [, , height, width] = logits.shape;
+  const weights = g.mul(g.input("down", [1, 1, height, 1]), g.input("across", [1, 1, 1, width]));
+  return g.mul(toClasses(logits), weights);
 }
 
 /** Probabilities of classes from logits [1, C, H, W]: softmax, or both sides of a single logit. */

@@ -122,14 +122,21 @@ function resizeTo(raster: Raster, { width, height }: Placement): Raster {
 
 function normaliseBand(raster: Raster, b: number, plan: Preprocessing, out: Float32Array, W: number, at: number): void {
   const { data, width, height, bands } = raster;
-  const mean = Math.fround(plan.mean[b]); // torch keeps both as float32 and divides in float32
-  const std = Math.fround(plan.std[b]);
+  const normalise = normaliser(plan.mean[b], plan.std[b]);
+  const known =
+    data instanceof Uint8Array ? Float32Array.from({ length: 256 }, (_, value) => normalise(value)) : undefined;
   for (let y = 0; y < height; y++) {
     let from = y * width * bands + b;
-    for (let to = at + y * W, end = to + width; to < end; to++, from += bands) {
-      out[to] = Math.fround(Math.fround(data[from]) - mean) / std;
-    }
+    const [first, end] = [at + y * W, at + y * W + width];
+    if (known) for (let to = first; to < end; to++, from += bands) out[to] = known[data[from]];
+    else for (let to = first; to < end; to++, from += bands) out[to] = normalise(data[from]);
   }
+}
+
+/** torch keeps mean and deviation as float32 and divides in float32. */
+function normaliser(mean: number, std: number): (value: number) => number {
+  const [shift, scale] = [Math.fround(mean), Math.fround(std)];
+  return (value) => Math.fround(Math.fround(value) - shift) / scale;
 }
 
 /** Labels in the network's geometry: resized nearest, padded with IGNORE. */

@@ -48,6 +48,7 @@ export function writtenBands(
   const classes = new Uint8Array(width * height);
   const probabilities = count ? new Uint8Array(width * height * count) : undefined;
   const ranks = emptyRanks(width);
+  const rank = bands.includes("margin") ? rankTwo : rankOne;
   for (let y = 0; y < height; y++) {
     rank(planes, y, ranks);
     classes.set(ranks.labels, y * width);
@@ -60,7 +61,7 @@ export function writtenBands(
   return { classes, ...(probabilities && { probabilities }) };
 }
 
-/** The most likely class of each pixel of a row, its probability and the next one's; the first of equals. */
+/** The most likely class of each pixel of a row, its probability, and the next one's where that is wanted; the first of equals. */
 interface Ranks {
   readonly labels: Uint8Array;
   readonly best: Float32Array;
@@ -73,11 +74,30 @@ const emptyRanks = (width: number): Ranks => ({
   second: new Float32Array(width),
 });
 
-function rank(planes: readonly Plane[], y: number, { labels, best, second }: Ranks): void {
-  const first = planes[0];
-  best.set(first.data.subarray(y * first.stride, y * first.stride + best.length));
+function begin({ data, stride }: Plane, y: number, { labels, best, second }: Ranks): void {
+  best.set(data.subarray(y * stride, y * stride + best.length));
   labels.fill(0);
   second.fill(0);
+}
+
+function rankOne(planes: readonly Plane[], y: number, ranks: Ranks): void {
+  const { labels, best } = ranks;
+  begin(planes[0], y, ranks);
+  for (let c = 1; c < planes.length; c++) {
+    const { data, stride } = planes[c];
+    for (let x = 0, at = y * stride; x < best.length; x++, at++) {
+      const value = data[at];
+      if (value > best[x]) {
+        best[x] = value;
+        labels[x] = c;
+      }
+    }
+  }
+}
+
+function rankTwo(planes: readonly Plane[], y: number, ranks: Ranks): void {
+  const { labels, best, second } = ranks;
+  begin(planes[0], y, ranks);
   for (let c = 1; c < planes.length; c++) {
     const { data, stride } = planes[c];
     for (let x = 0, at = y * stride; x < best.length; x++, at++) {

@@ -54,16 +54,21 @@ const endBefore = ({ starts, ends }: Axis, i: number) => (i > 0 ? Math.max(ends[
 export interface Blender {
   /**
    * Takes a window's planes, which are changed in place, in reading order. Undefined planes: nothing in the window holds data; what was carried
-   * into it is let go.
+   * into it is let go. `isWeighted`: they are times the window's weights already.
    */
-  add(column: number, row: number, planes: readonly Plane[] | undefined): Promise<FinalBlock | undefined>;
+  add(
+    column: number,
+    row: number,
+    planes: readonly Plane[] | undefined,
+    isWeighted?: boolean,
+  ): Promise<FinalBlock | undefined>;
 }
 
 /** A blender that starts at any row; what rows above it would have carried is missing then. */
 export function createBlender(plan: BlendPlan, carry: CarryStore): Blender {
   let right: Float32Array | undefined; // of the window to the left: columns from this window's start on
   return {
-    async add(column, row, planes) {
+    async add(column, row, planes, isWeighted = false) {
       const shape = shapeOf(plan, column, row);
       const above = await carry.take(column);
       const left = column > 0 ? right : undefined;
@@ -73,7 +78,7 @@ export function createBlender(plan: BlendPlan, carry: CarryStore): Blender {
       const below = new Float32Array(planes.length * (shape.height - shape.finalHeight) * shape.finalWidth);
       const weights = { x: spansOf(plan.columnWeights[column]), y: plan.rowWeights[row] };
       for (const [k, plane] of planes.entries()) {
-        weigh(plane, shape, weights);
+        if (!isWeighted) weigh(plane, shape, weights);
         if (left) addLeft(plane, left, k, shape);
         keepRight(plane, right, k, shape);
         if (above) addAbove(plane, above, k, shape);
@@ -123,11 +128,13 @@ function spansOf(weights: Float64Array): Spans {
 }
 
 function weigh({ data, stride }: Plane, { width, height }: Shape, { x, y }: { x: Spans; y: Float64Array }): void {
+  const weights = Float64Array.from(x.weights);
   for (let row = 0; row < height; row++) {
     const [at, down] = [row * stride, y[row]];
-    for (let i = 0; i < x.from; i++) data[at + i] *= down * x.weights[i];
-    if (down !== 1) for (let i = x.from; i < x.to; i++) data[at + i] *= down;
-    for (let i = x.to; i < width; i++) data[at + i] *= down * x.weights[i];
+    if (row === 0 || down !== y[row - 1]) for (let i = 0; i < width; i++) weights[i] = down * x.weights[i];
+    const [from, to] = down === 1 ? [x.from, x.to] : [width, width]; // weights of 1 change nothing
+    for (let i = 0; i < from; i++) data[at + i] *= weights[i];
+    for (let i = to; i < width; i++) data[at + i] *= weights[i];
   }
 }
 

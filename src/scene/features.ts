@@ -7,7 +7,8 @@ import { EXIT, SegError } from "../errors.js";
 import type { TensorData } from "../graph/tensor.js";
 import type { OpenModel } from "../open-model.js";
 import { type EmbeddingKey, embeddingCache, weightsDigest } from "../train/embeddings.js";
-import type { SceneModel } from "./map.js";
+import type { Placement } from "../preprocess.js";
+import type { SceneModel, WindowWeights } from "./map.js";
 
 /** A model of windows, and how many the cache answered for. */
 export interface WindowModel {
@@ -23,18 +24,30 @@ export function windowModel(open: OpenModel, folder: string | undefined, warn: (
   const { predictor } = open;
   return {
     features,
-    async score({ input, placement, width, height, hash }) {
+    async score({ input, placement, width, height, hash }, weights) {
       if (!input || !placement) return undefined;
       const maps = await mapsOf(input, hash);
       const isProbability = placement.width === width && placement.height === height; // else logits are brought back to that size
+      const axes = isProbability ? weights && padded(weights, placement) : undefined;
       const found = await (isProbability
-        ? predictor.probabilities(input, maps)
+        ? predictor.probabilities(input, maps, axes)
         : maps
           ? predictor.logitsOfMaps(input, maps)
           : predictor.logits(input));
-      return { data: found.data as Float32Array, channels: found.shape[1], placement, isProbability };
+      const isWeighted = axes !== undefined;
+      return { data: found.data as Float32Array, channels: found.shape[1], placement, isProbability, isWeighted };
     },
   };
+}
+
+/** Weights of a window as long as the network's input, which may be padded. */
+function padded({ across, down }: WindowWeights, { paddedWidth, paddedHeight }: Placement) {
+  const along = (weights: Float64Array, length: number) => {
+    const out = new Float32Array(length);
+    out.set(weights);
+    return out;
+  };
+  return { across: along(across, paddedWidth), down: along(down, paddedHeight) };
 }
 
 function cachedMaps(

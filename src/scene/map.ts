@@ -14,8 +14,14 @@ const TRIES = 3;
 /** Windows that wait for the sink at most, beside the one it works on: each holds its scores. */
 const WAITING = 1;
 
-/** Gives a prepared window's scores. */
-export type SceneModel = (window: PreparedWindow) => Promise<WindowScores["scores"]>;
+/** Weights of a window's columns and rows in the blend. */
+export interface WindowWeights {
+  readonly across: Float64Array;
+  readonly down: Float64Array;
+}
+
+/** Gives a prepared window's scores; with weights, where the model can, times them. */
+export type SceneModel = (window: PreparedWindow, weights?: WindowWeights) => Promise<WindowScores["scores"]>;
 
 export interface SceneRun {
   /** What errors name. */
@@ -24,6 +30,8 @@ export interface SceneRun {
   readonly rows: Axis;
   readonly reader: Pick<SceneReader, "read">;
   readonly model: SceneModel;
+  /** Weights of every column and row of windows, where the sink does not need the plain probabilities. */
+  readonly weights?: { readonly columns: readonly Float64Array[]; readonly rows: readonly Float64Array[] };
   readonly sink: Pick<SceneSink, "add" | "endRow">;
   /** First row of windows to run; those before it are finished. */
   readonly from?: number;
@@ -76,7 +84,7 @@ async function tryWindow(
     try {
       const window = await prepare(attempt > 0);
       if (!window.input) return {};
-      const scores = await run.model(window);
+      const scores = await run.model(window, weightsOf(run, n));
       if (scores) refuseNaN(scores.data.subarray(0, scores.data.length / scores.channels));
       return { scores, ...(window.valid && { valid: window.valid }) };
     } catch (error) {
@@ -94,12 +102,18 @@ async function tryWindow(
   return { failed: true };
 }
 
+function weightsOf({ weights, columns }: SceneRun, n: number): WindowWeights | undefined {
+  const across = columns.starts.length;
+  return weights && { across: weights.columns[n % across], down: weights.rows[Math.floor(n / across)] };
+}
+
 const isGuard = (error: unknown) => error instanceof SegError && error.exitCode === EXIT.guard;
 
 /** A softmax over anything that is not a number is not a number in every class: one of them tells. */
 function refuseNaN(values: Float32Array): void {
-  const at = values.findIndex((value) => Number.isNaN(value));
-  if (at >= 0) throw new Error(`the model's score of pixel ${at} is not a number`);
+  for (let at = 0; at < values.length; at++) {
+    if (Number.isNaN(values[at])) throw new Error(`the model's score of pixel ${at} is not a number`);
+  }
 }
 
 /** Work for the sink, one piece after another; a fault shows at the next call. */

@@ -11,7 +11,7 @@ import { acquireLock } from "../lock.js";
 import type { OpenModel } from "../open-model.js";
 import { modelParameters } from "../predict-parameters.js";
 import { checkPixels } from "../photo-work.js";
-import { type Axis, type GeoRaster, isUrl } from "../raster/index.js";
+import { type Axis, axisWeights, type GeoRaster, isUrl } from "../raster/index.js";
 import { Stopped, type Talk } from "../talk.js";
 import type { ProbabilityBand } from "./bands.js";
 import { writeBeside } from "./beside.js";
@@ -224,13 +224,19 @@ async function mapAll({ open, plan, options, reader, talk }: Job, sink: SceneSin
   const bar = talk.progress(basename(scene.path), count);
   try {
     await mapWindows({
-      ...{ path: scene.path, columns, rows, reader, sink, bar, from, model: model.score },
+      ...{ path: scene.path, columns, rows, reader, sink, bar, from, model: model.score, ...weightsFor(plan) },
       ...{ onError: options.onError, warn: talk.warn, breathe: talk.breathe },
     });
   } finally {
     bar.end();
   }
   return { features: model.features, reading: await reader.reading() };
+}
+
+/** The model weighs its own probabilities, but for the squares that disagreement is made of. */
+function weightsFor({ bands, columns, rows, windows: { blend, margin } }: ScenePlan) {
+  if (bands.includes("disagreement")) return {};
+  return { weights: { columns: axisWeights(columns, blend, margin), rows: axisWeights(rows, blend, margin) } };
 }
 
 interface Counts {

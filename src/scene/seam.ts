@@ -29,7 +29,7 @@ export function seamScore({ joints, jointPairs, others, otherPairs }: SeamSums):
 }
 
 /** Every how many pixels a line is looked at that is no joint. */
-const LATTICE = 16;
+const LATTICE = 32;
 
 /** Lines of an axis where two windows meet: between pixel `line - 1` and `line`. */
 export function jointsOf({ starts, ends }: Axis, mode: BlendMode): Set<number> {
@@ -108,57 +108,73 @@ const NOTHING: Change = { change: 0, pairs: 0 };
 
 /** Changes within a block and across the edges it shares. */
 function blockMeter({ width, height, planes }: FinalBlock, valid: Uint8Array | undefined, validStride: number) {
-  const isValid = (x: number, y: number) => !valid || valid[y * validStride + x] === 1;
-  const at = ({ data, stride }: Plane, x: number, y: number) => data[y * stride + x];
-  const sum = (
-    pixels: number,
-    pair: (i: number) => boolean,
-    change: (plane: Plane, k: number, i: number) => number,
-  ) => {
-    let [total, pairs] = [0, 0];
-    for (let i = 0; i < pixels; i++) {
-      if (!pair(i)) continue;
-      pairs++;
-      for (let k = 0; k < planes.length; k++) total += Math.abs(change(planes[k], k, i));
-    }
-    return { change: total, pairs };
-  };
-  const edge = (pixels: number, place: (i: number) => readonly [number, number]): Edge => {
-    const values = new Float32Array(planes.length * pixels);
-    for (const [k, plane] of planes.entries())
-      for (let i = 0; i < pixels; i++) values[k * pixels + i] = at(plane, ...place(i));
-    return { values, valid: valid && Uint8Array.from({ length: pixels }, (_, i) => (isValid(...place(i)) ? 1 : 0)) };
-  };
+  const down = (x: number): Line => ({ from: x, step: 1, count: height, valid: lineOf(valid, x, validStride, height) });
+  const across = (y: number): Line => ({
+    ...{ from: y, step: 0, count: width, valid: valid?.subarray(y * validStride, y * validStride + width) },
+  });
   return {
-    acrossX: (x: number) =>
-      sum(
-        height,
-        (y) => isValid(x, y) && isValid(x - 1, y),
-        (plane, _k, y) => at(plane, x, y) - at(plane, x - 1, y),
-      ),
-    acrossY: (y: number) =>
-      sum(
-        width,
-        (x) => isValid(x, y) && isValid(x, y - 1),
-        (plane, _k, x) => at(plane, x, y) - at(plane, x, y - 1),
-      ),
-    acrossEdgeX: (edgeOf: Edge | undefined) =>
-      edgeOf
-        ? sum(
-            height,
-            (y) => isValid(0, y) && edgeOf.valid?.[y] !== 0,
-            (plane, k, y) => at(plane, 0, y) - edgeOf.values[k * height + y],
-          )
-        : NOTHING,
-    acrossEdgeY: (edgeOf: Edge | undefined) =>
-      edgeOf
-        ? sum(
-            width,
-            (x) => isValid(x, 0) && edgeOf.valid?.[x] !== 0,
-            (plane, k, x) => at(plane, x, 0) - edgeOf.values[k * width + x],
-          )
-        : NOTHING,
-    edgeX: () => edge(height, (y) => [width - 1, y] as const),
-    edgeY: () => edge(width, (x) => [x, height - 1] as const),
+    acrossX: (x: number) => changeBetween(planes, down(x), down(x - 1)),
+    acrossY: (y: number) => changeBetween(planes, across(y), across(y - 1)),
+    acrossEdgeX: (edge: Edge | undefined) => (edge ? changeFromEdge(planes, down(0), edge) : NOTHING),
+    acrossEdgeY: (edge: Edge | undefined) => (edge ? changeFromEdge(planes, across(0), edge) : NOTHING),
+    edgeX: () => edgeAlong(planes, down(width - 1)),
+    edgeY: () => edgeAlong(planes, across(height - 1)),
   };
+}
+
+/** A line of pixels of a block: down column `from` (step 1), or along row `from` (step 0). */
+interface Line {
+  readonly from: number;
+  readonly step: 0 | 1;
+  readonly count: number;
+  readonly valid: Uint8Array | undefined;
+}
+
+function lineOf(valid: Uint8Array | undefined, x: number, stride: number, count: number): Uint8Array | undefined {
+  if (!valid) return undefined;
+  const out = new Uint8Array(count);
+  for (let y = 0; y < count; y++) out[y] = valid[y * stride + x];
+  return out;
+}
+
+/** Where a line's values lie in a plane. */
+const placeIn = ({ stride }: Plane, { from, step }: Line) =>
+  step === 1 ? { at: from, step: stride } : { at: from * stride, step: 1 };
+
+function changeBetween(planes: readonly Plane[], a: Line, b: Line): Change {
+  let [change, pairs] = [0, 0];
+  for (const plane of planes) {
+    const { data } = plane;
+    const [one, other] = [placeIn(plane, a), placeIn(plane, b)];
+    pairs = 0;
+    for (let i = 0, p = one.at, q = other.at; i < a.count; i++, p += one.step, q += other.step) {
+      if (a.valid?.[i] === 0 || b.valid?.[i] === 0) continue;
+      pairs++;
+      change += Math.abs(data[p] - data[q]);
+    }
+  }
+  return { change, pairs };
+}
+
+function changeFromEdge(planes: readonly Plane[], line: Line, edge: Edge): Change {
+  let [change, pairs] = [0, 0];
+  for (const [k, plane] of planes.entries()) {
+    const { at, step } = placeIn(plane, line);
+    pairs = 0;
+    for (let i = 0, p = at, q = k * line.count; i < line.count; i++, p += step, q++) {
+      if (line.valid?.[i] === 0 || edge.valid?.[i] === 0) continue;
+      pairs++;
+      change += Math.abs(plane.data[p] - edge.values[q]);
+    }
+  }
+  return { change, pairs };
+}
+
+function edgeAlong(planes: readonly Plane[], line: Line): Edge {
+  const values = new Float32Array(planes.length * line.count);
+  for (const [k, plane] of planes.entries()) {
+    const { at, step } = placeIn(plane, line);
+    for (let i = 0, p = at; i < line.count; i++, p += step) values[k * line.count + i] = plane.data[p];
+  }
+  return { values, valid: line.valid?.slice() };
 }

@@ -46,6 +46,8 @@ export interface WindowScores {
     readonly placement: Placement;
     /** Probabilities already, on the window's own pixels; else logits. */
     readonly isProbability: boolean;
+    /** Times the window's weights already. */
+    readonly isWeighted?: boolean;
   };
   /** 0 where there is no data [height, width]. */
   readonly valid?: Uint8Array;
@@ -132,14 +134,15 @@ function windowWork(plan: SinkPlan, spools: readonly CogSpool[], carry: CarrySto
       const { column, row } = window;
       const size = { width: columns.ends[column] - columns.starts[column], height: rows.ends[row] - rows.starts[row] };
       if (window.failed) failures.push({ column, row });
-      const block = await blender.add(column, row, planesOf(window, size, plan.classes, hasSquares));
+      const planes = planesOf(window, size, plan.classes, hasSquares);
+      const block = await blender.add(column, row, planes, window.scores?.isWeighted);
       const extent = finalExtent(blendPlan, column, row);
       const valid = hideFailures(failures, blendPlan, extent, window.valid, size.width);
-      const planes = block?.planes.slice(0, plan.classes);
-      meter.add(column, block && planes && { ...block, planes }, valid, size.width);
+      const blended = block?.planes.slice(0, plan.classes);
+      meter.add(column, block && blended && { ...block, planes: blended }, valid, size.width);
       const squares = hasSquares ? block?.planes[plan.classes] : undefined;
-      const written = planes
-        ? writtenBands({ ...extent, planes }, plan.bands, { valid, validStride: size.width, squares })
+      const written = blended
+        ? writtenBands({ ...extent, planes: blended }, plan.bands, { valid, validStride: size.width, squares })
         : nothing(extent, plan.probabilityMap?.bands);
       await writeBlock(spools, extent, written);
     },
