@@ -38,8 +38,10 @@ export function startThread<Ask, Answer>(base: string, name: string, plan: objec
     : new Worker(bodyOf(base, name, ".js"), { workerData: plan });
   const waiting = new Map<number, Waiting<Answer>>();
   let count = 0;
+  let ended: { readonly error: unknown } | undefined;
   const end = (error: unknown) => {
-    for (const { reject } of waiting.values()) reject(error);
+    ended ??= { error }; // who asks from now on hears of it too
+    for (const { reject } of waiting.values()) reject(ended.error);
     waiting.clear();
   };
   const hear = (reply: Reply<Answer>) => {
@@ -55,10 +57,11 @@ export function startThread<Ask, Answer>(base: string, name: string, plan: objec
   return {
     ask: (ask, transfer = []) =>
       new Promise((resolve, reject) => {
+        if (ended) return reject(ended.error);
         const id = count++;
+        worker.postMessage({ id, ask }, transfer);
         waiting.set(id, { resolve, reject });
         worker.ref();
-        worker.postMessage({ id, ask }, transfer);
       }),
     close: async () => void (await worker.terminate()),
   };

@@ -77,8 +77,9 @@ export async function isComplete(input: string, output: string, key: string, for
   return false;
 }
 
-function refuseInput(input: string, file: string): void {
-  if (!existsSync(file) || realpathSync(file) !== realpathSync(input)) return;
+/** Rejects an output that is the input itself. */
+export function refuseInput(input: string, file: string): void {
+  if (!existsSync(file) || !existsSync(input) || realpathSync(file) !== realpathSync(input)) return;
   throw new SegError(file, "is the input itself, which would be lost", "give a folder of its own with --out");
 }
 

@@ -50,6 +50,8 @@ export interface Predictor {
   calibrate(inputs: readonly TensorData[]): Promise<Int8 | undefined>;
   /** What was decided; undefined before the first image, and always in float32. */
   int8(): Int8 | undefined;
+  /** One kind of program is all there will be (`once`, and inputs of one size): logits are what every caller can ask for. */
+  readonly isSingle: boolean;
   dispose(): Promise<void>;
 }
 
@@ -65,37 +67,14 @@ export interface AxisWeights {
 }
 
 export function createPredictor(plan: PredictorPlan): Predictor {
-  const programs = programCache();
-  let int8 = plan.engine.precision === "int8" ? plan.int8 : undefined;
-  const settle = async (inputs: readonly TensorData[]) => {
-    if (plan.engine.precision === "int8") int8 ??= await calibrate(encoderOf(plan), inputs);
-    return int8;
-  };
-  const run = (
-    kind: Kind,
-    input: TensorData,
-    maps: readonly TensorData[] = [],
-    outcome: Outcome = "logits",
-    weights?: AxisWeights,
-  ) => {
-    const [, , height, width] = input.shape;
-    const make = async () => {
-      if (kind !== "decode") await settle([input]);
-      const program = await compile(plan, kind, height, width, int8, outcome);
-      if (plan.once && plan.model.encoder.input.size !== undefined) letGo(plan.constants);
-      return program;
-    };
-    return programs.use(`${kind} ${height}x${width} ${outcome}`, make, (program) =>
-      runOn(program, plan, input, maps, weights),
-    );
-  };
+  const { run, isSingle, ...programs } = programsOf(plan);
   const place = async <T>(back: PlaceBack<T>, kind: Kind, image: Raster, maps?: readonly TensorData[]): Promise<T> => {
     const { input, placement } = inputFor(plan, kind, image);
-    const { logits } = await run(kind, input, maps);
+    const { logits } = await run({ kind, input, maps });
     return back(logits.data as Float32Array, logits.shape[1], placement, image.width, image.height);
   };
   const mapsOf = async (input: TensorData) => {
-    const outputs = await run("encode", input);
+    const outputs = await run({ kind: "encode", input });
     return plan.model.cached.map((_, i) => outputs[`map/${i}`]);
   };
   return {
@@ -103,18 +82,49 @@ export function createPredictor(plan: PredictorPlan): Predictor {
     scoresOfMaps: (maps, image) => place(placeBack, "decode", image, maps),
     classes: (image) => place(placeBackClasses, "whole", image),
     classesOfMaps: (maps, image) => place(placeBackClasses, "decode", image, maps),
-    logits: async (input) => (await run("whole", input)).logits,
+    logits: async (input) => (await run({ kind: "whole", input })).logits,
     async probabilities(input, maps, weights) {
       const outcome = weights ? "weighted" : "probabilities";
-      return (await run(maps ? "decode" : "whole", input, maps, outcome, weights))[outcome];
+      return (await run({ kind: maps ? "decode" : "whole", input, maps, outcome, weights }))[outcome];
     },
-    logitsOfMaps: async (input, maps) => (await run("decode", input, maps)).logits,
+    logitsOfMaps: async (input, maps) => (await run({ kind: "decode", input, maps })).logits,
     mapsOf,
     preparedMaps: (image) => mapsOf(toInput(image, plan.preprocessing).input),
-    calibrate: settle,
-    int8: () => int8,
-    dispose: () => programs.dispose(),
+    isSingle,
+    ...programs,
   };
+}
+
+/** What a program is run on. */
+interface Run {
+  readonly kind: Kind;
+  readonly input: TensorData;
+  readonly maps?: readonly TensorData[];
+  readonly outcome?: Outcome;
+  readonly weights?: AxisWeights;
+}
+
+/** The programs of a model, compiled when first asked for. */
+function programsOf(plan: PredictorPlan) {
+  const programs = programCache();
+  const isSingle = plan.once === true && plan.model.encoder.input.size !== undefined;
+  let int8 = plan.engine.precision === "int8" ? plan.int8 : undefined;
+  const calibrateBy = async (inputs: readonly TensorData[]) => {
+    if (plan.engine.precision === "int8") int8 ??= await calibrate(encoderOf(plan), inputs);
+    return int8;
+  };
+  const run = ({ kind, input, maps = [], outcome = "logits", weights }: Run) => {
+    const [, , height, width] = input.shape;
+    const make = async () => {
+      if (kind !== "decode") await calibrateBy([input]);
+      const program = await compile(plan, kind, height, width, int8, outcome);
+      if (isSingle) letGo(plan.constants);
+      return program;
+    };
+    const key = `${kind} ${height}x${width} ${outcome}`;
+    return programs.use(key, make, (program) => runOn(program, plan, input, maps, weights));
+  };
+  return { run, isSingle, calibrate: calibrateBy, int8: () => int8, dispose: () => programs.dispose() };
 }
 
 /** Fails where int8 would change nothing of a model. */

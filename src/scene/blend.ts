@@ -18,16 +18,6 @@ export interface BlendPlan {
   readonly rows: Axis;
   readonly columnWeights: readonly Float64Array[];
   readonly rowWeights: readonly Float64Array[];
-  readonly planes: number;
-}
-
-/** A part of the scene no later window touches: the upper left of its window's planes. */
-export interface FinalBlock {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-  readonly planes: readonly Plane[];
 }
 
 /** Where a part of the scene is final: from a window's start to the next one's. */
@@ -36,6 +26,11 @@ export interface Extent {
   readonly y: number;
   readonly width: number;
   readonly height: number;
+}
+
+/** A part of the scene no later window touches: the upper left of its window's planes. */
+export interface FinalBlock extends Extent {
+  readonly planes: readonly Plane[];
 }
 
 /** The part of the scene that becomes final with window (column, row). */

@@ -2,10 +2,12 @@
  * @file Scores of prepared windows. With a folder for features the encoder's maps of every window are kept there, named by the window's pixels and the encoder's
  * weights: other decoders over the same encoder then cost no encoder pass.
  */
-import { mkdir, statfs } from "node:fs/promises";
+import { readdir, statfs } from "node:fs/promises";
 import { EXIT, SegError } from "../errors.js";
+import { makeFolder } from "../files.js";
 import type { TensorData } from "../graph/tensor.js";
 import type { OpenModel } from "../open-model.js";
+import type { Talk } from "../talk.js";
 import { type EmbeddingKey, embeddingCache, weightsDigest } from "../train/embeddings.js";
 import type { Placement } from "../preprocess.js";
 import type { SceneModel, WindowWeights } from "./map.js";
@@ -27,7 +29,8 @@ export function windowModel(open: OpenModel, folder: string | undefined, warn: (
     async score({ input, placement, width, height, hash }, weights) {
       if (!input || !placement) return undefined;
       const maps = await mapsOf(input, hash);
-      const isProbability = placement.width === width && placement.height === height; // else logits are brought back to that size
+      const isWhole = placement.width === width && placement.height === height; // else logits are brought back to that size
+      const isProbability = isWhole && !predictor.isSingle;
       const axes = isProbability ? weights && padded(weights, placement) : undefined;
       const found = await (isProbability
         ? predictor.probabilities(input, maps, axes)
@@ -101,19 +104,20 @@ export function featureBytes({ model }: OpenModel, side: number): number {
   return model.cachedShapes(side, side).reduce((sum, shape) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
 }
 
-/** Says what features will take; rejects with SegError (exit 4) where the disk has no room for them. */
+/** Says what features will take; where the disk has no room for all of them, rejects with SegError (exit 4) unless some are there already. */
 export async function checkFeatureRoom(
   folder: string,
   windows: number,
   each: number,
-  tell: (line: string) => void,
+  { info, warn }: Pick<Talk, "info" | "warn">,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const { bavail, bsize } = await statfs(folder);
   const all = windows * each;
-  tell(`features: at most ${windows} windows, ${inWords(each)} each, ${inWords(all)} in ${folder}`);
+  info(`features: at most ${windows} windows, ${inWords(each)} each, ${inWords(all)} in ${folder}`);
   if (all <= bavail * bsize) return;
   const reason = `has ${inWords(bavail * bsize)} free, the features take ${inWords(all)}`;
+  if ((await readdir(folder)).length) return warn(`${folder} ${reason}, less what is there already`);
   throw new SegError(folder, reason, "choose another --cache-features, or leave it out", EXIT.guard);
 }
 

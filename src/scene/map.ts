@@ -4,7 +4,7 @@
  */
 import { batchesAhead } from "../data/ahead.js";
 import { EXIT, errorLine, SegError } from "../errors.js";
-import type { Axis } from "../raster/index.js";
+import { type Axis, isDamage, isUrl } from "../raster/index.js";
 import { type Progress, Stopped, turn } from "../talk.js";
 import { type PreparedWindow, type SceneReader, windowAt } from "./reader.js";
 import type { SceneSink, WindowScores } from "./sink.js";
@@ -13,6 +13,8 @@ import type { SceneSink, WindowScores } from "./sink.js";
 const TRIES = 3;
 /** Windows that wait for the sink at most, beside the one it works on: each holds its scores. */
 const WAITING = 1;
+/** Bytes of scores from which none waits. */
+const LARGE = 2 ** 27;
 
 /** Weights of a window's columns and rows in the blend. */
 export interface WindowWeights {
@@ -35,6 +37,8 @@ export interface SceneRun {
   readonly sink: Pick<SceneSink, "add" | "endRow">;
   /** First row of windows to run; those before it are finished. */
   readonly from?: number;
+  /** Columns of windows that failed in the rows that are finished, by row. */
+  readonly marked?: ReadonlyMap<number, readonly number[]>;
   /** `nodata`: a window that fails for good is marked and counted, and the run goes on. */
   readonly onError?: "fail" | "nodata";
   readonly bar: Progress;
@@ -60,7 +64,7 @@ export async function mapWindows(run: SceneRun): Promise<void> {
         const window = await tryWindow(run, n, (again) => (again ? reader.read(n) : read(n - first)));
         if (window.failed) report.failed.push(column);
         else if (!window.scores) report.skipped++;
-        await queue.add(() => sink.add({ column, row, ...window }));
+        await queue.add(() => sink.add({ column, row, ...window }), window.scores?.data.byteLength);
         run.bar.add(1);
         await breathe();
       }
@@ -71,7 +75,7 @@ export async function mapWindows(run: SceneRun): Promise<void> {
   }
 }
 
-type Scored = Pick<WindowScores, "scores" | "valid" | "failed">;
+type Scored = Pick<WindowScores, "scores" | "valid" | "failed" | "wasRead">;
 
 /** Scores of a window; `prepare(again)` reads it. */
 async function tryWindow(
@@ -80,26 +84,51 @@ async function tryWindow(
   prepare: (again: boolean) => Promise<PreparedWindow>,
 ): Promise<Scored> {
   let fault: unknown;
+  let read: PreparedWindow | undefined;
   for (let attempt = 0; attempt < TRIES; attempt++) {
     try {
-      const window = await prepare(attempt > 0);
-      if (!window.input) return {};
-      const scores = await run.model(window, weightsOf(run, n));
-      if (scores) refuseNaN(scores.data.subarray(0, scores.data.length / scores.channels));
-      return { scores, ...(window.valid && { valid: window.valid }) };
+      read = await prepare(attempt > 0);
+      const valid = read.valid && { valid: read.valid };
+      if (isMarked(run, n)) return { failed: true, wasRead: true, ...valid };
+      if (!read.input) return {};
+      const scores = await run.model(read, weightsOf(run, n));
+      if (scores) refuseNaN(scores);
+      return { scores, ...valid };
     } catch (error) {
-      if (error instanceof Stopped || isGuard(error)) throw error;
+      if (error instanceof Stopped || isFatal(error, run.path)) throw error;
       fault = error;
     }
   }
+  return giveUp(run, n, fault, read);
+}
+
+/** A window that failed for good: the run ends, or the window is to be marked. */
+function giveUp(run: SceneRun, n: number, fault: unknown, read: PreparedWindow | undefined): Scored {
   const { x, y, width, height } = windowAt(run.columns, run.rows, n);
   const reason = `window ${x},${y} (${width} x ${height}) failed ${TRIES} times: ${errorLine(fault)}`;
-  if (run.onError !== "nodata") {
+  const isNew = !run.marked?.has(Math.floor(n / run.columns.starts.length));
+  if (run.onError !== "nodata" || !(isNew || isMarked(run, n))) {
     const remedy = "run again to go on from there, or mark such windows with --on-error nodata";
     throw new SegError(run.path, reason, remedy, EXIT.usage, { cause: fault });
   }
-  run.warn?.(`${run.path}: ${reason}; it is marked as no data`);
-  return { failed: true };
+  if (isNew) run.warn?.(`${run.path}: ${reason}; it is marked as no data`);
+  return { failed: true, wasRead: read !== undefined, ...(read?.valid && { valid: read.valid }) };
+}
+
+/** Whether a window of a finished row failed then: it does so again, so that what is made from it is the same. */
+const isMarked = ({ marked, columns }: SceneRun, n: number): boolean =>
+  marked?.get(Math.floor(n / columns.starts.length))?.includes(n % columns.starts.length) === true;
+
+/** Faults that are not one window's: a full disk, a server that is gone, a file that is another one now. */
+const isFatal = (error: unknown, path: string): boolean =>
+  error instanceof SegError && (error.exitCode === EXIT.guard || (isUrl(path) && !isDamage(error)));
+
+/** A softmax over anything that is not a number is not a number in every class: one of them tells. Of logits, all are looked at. */
+function refuseNaN({ data, channels, isProbability }: NonNullable<WindowScores["scores"]>): void {
+  const count = isProbability ? data.length / channels : data.length;
+  for (let at = 0; at < count; at++) {
+    if (!Number.isFinite(data[at])) throw new Error(`the model's score ${at} is not a number`);
+  }
 }
 
 function weightsOf({ weights, columns }: SceneRun, n: number): WindowWeights | undefined {
@@ -107,25 +136,16 @@ function weightsOf({ weights, columns }: SceneRun, n: number): WindowWeights | u
   return weights && { across: weights.columns[n % across], down: weights.rows[Math.floor(n / across)] };
 }
 
-const isGuard = (error: unknown) => error instanceof SegError && error.exitCode === EXIT.guard;
-
-/** A softmax over anything that is not a number is not a number in every class: one of them tells. */
-function refuseNaN(values: Float32Array): void {
-  for (let at = 0; at < values.length; at++) {
-    if (Number.isNaN(values[at])) throw new Error(`the model's score of pixel ${at} is not a number`);
-  }
-}
-
 /** Work for the sink, one piece after another; a fault shows at the next call. */
 function sinkQueue() {
   const waiting: Promise<void>[] = [];
   let last: Promise<void> = Promise.resolve();
   return {
-    async add(work: () => Promise<void>): Promise<void> {
+    async add(work: () => Promise<void>, bytes = 0): Promise<void> {
       last = last.then(work);
       last.catch(() => {}); // whoever waits for it hears of it
       waiting.push(last);
-      if (waiting.length > WAITING) await waiting.shift();
+      while (waiting.length > (bytes > LARGE ? 0 : WAITING)) await waiting.shift();
     },
     end: () => last,
   };

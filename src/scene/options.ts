@@ -31,8 +31,7 @@ export function settleWindows({ preprocessing, encoder }: ModelCard, options: Wi
     throw new SegError(`--tile ${tile}`, `is no multiple of ${step}, which ${encoder} needs`, `try ${near}`);
   }
   const most = Math.floor(tile / 2 / step) * step;
-  const wanted = Math.max(tile / 4, blend === "crop" ? 2 * (options.margin ?? 0) : 0);
-  const overlap = options.overlap ?? Math.min(most, Math.round(wanted / step) * step);
+  const overlap = options.overlap ?? usualOverlap(tile, step, most, blend === "crop" ? options.margin : undefined);
   if (overlap > tile / 2) {
     const remedy = `try ${Math.floor(tile / 4)}`;
     throw new SegError(`--overlap ${overlap}`, `is more than half of the tile (${tile})`, remedy);
@@ -40,8 +39,20 @@ export function settleWindows({ preprocessing, encoder }: ModelCard, options: Wi
   const align = overlap % step === 0 ? step : 1;
   if (blend === "crop" && align !== step) refuseOverlap(overlap, step, most, encoder);
   const margin = options.margin ?? (blend === "crop" ? Math.floor(overlap / 2) : usualMargin(overlap));
-  checkMargin(margin, overlap, blend);
+  checkMargin(margin, overlap, blend, step);
+  if (options.margin !== undefined && (blend === "gaussian" || blend === "none"))
+    throw new SegError(
+      `--margin ${margin}`,
+      `means nothing to --blend ${blend}`,
+      "leave it out, or use cosine or crop",
+    );
   return { tile, overlap, margin, blend, align };
+}
+
+/** About a quarter of the tile; twice the margin at least, where half the overlap has to cover it. */
+function usualOverlap(tile: number, step: number, most: number, margin = 0): number {
+  const [quarter, needed] = [Math.round(tile / 4 / step) * step, Math.ceil((2 * margin) / step) * step];
+  return Math.min(most, Math.max(quarter, needed));
 }
 
 function refuseOverlap(overlap: number, step: number, most: number, encoder: string): never {
@@ -50,15 +61,12 @@ function refuseOverlap(overlap: number, step: number, most: number, encoder: str
   throw new SegError(`--overlap ${overlap}`, reason, `try ${near}`);
 }
 
-function checkMargin(margin: number, overlap: number, blend: BlendMode): void {
+function checkMargin(margin: number, overlap: number, blend: BlendMode, step: number): void {
   const most = blend === "crop" ? Math.floor(overlap / 2) : Math.ceil(overlap / 2) - 1;
   if (margin === 0 || margin <= most) return;
+  const wide = Math.ceil((2 * margin + (blend === "crop" ? 0 : 2)) / step) * step;
   const reason = `is more than an overlap of ${overlap} pixels leaves (${Math.max(0, most)})`;
-  throw new SegError(
-    `--margin ${margin}`,
-    reason,
-    `widen it: --overlap ${2 * margin + (blend === "crop" ? 0 : 2)} or more`,
-  );
+  throw new SegError(`--margin ${margin}`, reason, `widen it: --overlap ${wide}, with --tile ${2 * wide} or more`);
 }
 
 /** The windows' places along both axes of a scene. */

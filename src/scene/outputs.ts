@@ -29,6 +29,7 @@ export const summaryOf = (output: string): string => `${output}.summary.json`;
 /** Files written beside a class map, some of them where asked for. */
 export const besideMap = (output: string): string[] => [
   `${output}.aux.xml`,
+  `${output}.work`,
   ...[summaryOf, probabilitiesOf, qmlOf, stacOf].map((name) => name(output)),
 ];
 
@@ -47,6 +48,11 @@ export function classMapOptions(
   };
 }
 
+/** Sides of blocks, the one that is wanted first. */
+const BLOCK_SIDES = [256, 128, 64, 32];
+/** Bytes that a row of blocks may take while it is made: it lies in memory. */
+const OPEN_BYTES = 2 ** 28;
+
 /** Bands of 0..254 for 0..1; 255 is no data. */
 export function probabilityMapOptions(
   { width, height, tags }: Grid,
@@ -60,6 +66,8 @@ export function probabilityMapOptions(
   );
   return {
     ...{ width, height, bands: names.length, dtype: "uint8", nodata: IGNORE, predictor: 2, overviews: "mean" },
+    blockSize:
+      BLOCK_SIDES.find((side) => side * width * names.length <= OPEN_BYTES) ?? BLOCK_SIDES[BLOCK_SIDES.length - 1],
     ...{ statistics: true, photometric: "minisblack", metadata: itemsOf(origin), geoTags: tags },
     bandItems: names.map((description) => ({ description, scale: 1 / FULL, offset: 0 })),
   };

@@ -2,6 +2,7 @@
  * @file Windows of a scene made ready for the network: read, bands chosen, stretched, normalised. It knows no model, so that a thread can do it while the model
  * is at work on the window before.
  */
+import { EXIT, SegError } from "../errors.js";
 import type { TensorData } from "../graph/tensor.js";
 import { sha256 } from "../files.js";
 import { type Placement, type Preprocessing, selectBands, toInput } from "../preprocess.js";
@@ -9,8 +10,14 @@ import type { Axis, GeoRaster, ReadStats, RemoteTraffic, Window } from "../raste
 import { openScene, type SceneSource } from "./open.js";
 
 /** Everything the work depends on: plain data. */
-export interface ReaderPlan {
+export interface ReaderPlan extends WindowPlan {
   readonly source: SceneSource;
+  /** Of the file that was looked at first: another one is refused. */
+  readonly identity: string;
+}
+
+/** The part that is about windows. */
+export interface WindowPlan {
   readonly preprocessing: Preprocessing;
   readonly columns: Axis;
   readonly rows: Axis;
@@ -46,7 +53,7 @@ export interface SceneReader {
 /** A reader of an open scene, which it does not close. */
 export function windowReader(
   scene: GeoRaster,
-  { preprocessing, columns, rows, hashed }: Omit<ReaderPlan, "source">,
+  { preprocessing, columns, rows, hashed }: WindowPlan,
 ): Pick<SceneReader, "read"> {
   const bands = [...new Set(preprocessing.bands)].sort((a, b) => a - b);
   const chosen = { ...preprocessing, bands: preprocessing.bands.map((band) => bands.indexOf(band)) };
@@ -81,7 +88,7 @@ const hashOf = ({ data, shape }: TensorData): string =>
   sha256(`${shape.join("x")} ${sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))}`);
 
 /** A reader of a scene that its caller closes. */
-export const readerOn = (scene: GeoRaster, plan: Omit<ReaderPlan, "source">): SceneReader => ({
+export const readerOn = (scene: GeoRaster, plan: WindowPlan): SceneReader => ({
   ...windowReader(scene, plan),
   reading: async () => readingOf(scene),
   close: async () => {},
@@ -92,10 +99,23 @@ function readingOf(scene: GeoRaster): Reading {
   return { ...scene.stats(), ...(remote && { remote }) };
 }
 
+async function openSame({ source, identity, preprocessing }: ReaderPlan): Promise<GeoRaster> {
+  const scene = await openScene(source, preprocessing);
+  if (scene.identity === identity) return scene;
+  await scene.close();
+  throw new SegError(scene.path, "is another file than a moment ago", "run again", EXIT.guard);
+}
+
 /** A reader that opens the scene itself. */
 export function sceneReader(plan: ReaderPlan): SceneReader {
   let opened: Promise<GeoRaster> | undefined;
-  const scene = () => (opened ??= openScene(plan.source, plan.preprocessing));
+  const scene = () => {
+    opened ??= openSame(plan);
+    opened.catch(() => {
+      opened = undefined; // the next window tries again
+    });
+    return opened;
+  };
   return {
     read: async (n) => windowReader(await scene(), plan).read(n),
     reading: async () => readingOf(await scene()),

@@ -51,8 +51,9 @@ export interface WindowScores {
   };
   /** 0 where there is no data [height, width]. */
   readonly valid?: Uint8Array;
-  /** It could not be computed, and shall be marked. */
+  /** It could not be computed, and shall be marked; `wasRead`: where it holds no data is known. */
   readonly failed?: boolean;
+  readonly wasRead?: boolean;
 }
 
 /** Counts of a row that only the caller knows. */
@@ -70,8 +71,8 @@ export interface SceneSink {
   add(window: WindowScores): Promise<void>;
   /** The row's windows are all there: what is complete becomes safe. */
   endRow(report: RowReport): Promise<void>;
-  /** Writes the outputs, whole or not at all. */
-  finish(classMap: string, probabilityMap?: string): Promise<CogSummary>;
+  /** Writes the outputs, whole or not at all; `metadata`: further items of the class map. */
+  finish(classMap: string, probabilityMap?: string, metadata?: Readonly<Record<string, string>>): Promise<CogSummary>;
   close(): Promise<void>;
 }
 
@@ -95,9 +96,9 @@ export function sceneSink(plan: SinkPlan): SceneSink {
     },
     add: (window) => ready().add(window),
     endRow: (report) => ready().endRow(report),
-    async finish(classMap, probabilityMap) {
+    async finish(classMap, probabilityMap, metadata) {
       if (probabilityMap) await state.spools[1].finish(probabilityMap);
-      return state.spools[0].finish(classMap); // last: it says that all is there
+      return state.spools[0].finish(classMap, { metadata }); // last: it says that all is there
     },
     async close() {
       for (const spool of state.spools) await spool.close();
@@ -124,7 +125,7 @@ function windowWork(plan: SinkPlan, spools: readonly CogSpool[], carry: CarrySto
   const { columns, rows, blend, margin } = plan;
   const hasSquares = plan.bands.includes("disagreement");
   const weights = { columnWeights: axisWeights(columns, blend, margin), rowWeights: axisWeights(rows, blend, margin) };
-  const blendPlan: BlendPlan = { columns, rows, planes: plan.classes + (hasSquares ? 1 : 0), ...weights };
+  const blendPlan: BlendPlan = { columns, rows, ...weights };
   const blender = createBlender(blendPlan, carry);
   const meter = seamMeter(columns, rows, blend);
   const committed = plan.commits[0]?.length ?? 0;
@@ -137,7 +138,8 @@ function windowWork(plan: SinkPlan, spools: readonly CogSpool[], carry: CarrySto
       const planes = planesOf(window, size, plan.classes, hasSquares);
       const block = await blender.add(column, row, planes, window.scores?.isWeighted);
       const extent = finalExtent(blendPlan, column, row);
-      const valid = hideFailures(failures, blendPlan, extent, window.valid, size.width);
+      const known = window.failed && !window.wasRead ? new Uint8Array(size.width * extent.height) : window.valid;
+      const valid = hideFailures(failures, blendPlan, extent, known, size.width);
       const blended = block?.planes.slice(0, plan.classes);
       meter.add(column, block && blended && { ...block, planes: blended }, valid, size.width);
       const squares = hasSquares ? block?.planes[plan.classes] : undefined;

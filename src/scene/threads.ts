@@ -15,7 +15,7 @@ export type SinkAsk =
   | "close"
   | { readonly window: WindowScores }
   | { readonly row: RowReport }
-  | { readonly finish: readonly [string, string | undefined] };
+  | { readonly finish: Parameters<SceneSink["finish"]> };
 export type SinkAnswer = number | CogSummary | undefined;
 
 /** `sceneReader` in a thread. */
@@ -37,8 +37,7 @@ export function sinkThread(plan: SinkPlan): SceneSink {
     open: async () => (await thread.ask("open")) as number,
     add: async (window) => void (await thread.ask({ window }, buffersOf(window))),
     endRow: async (row) => void (await thread.ask({ row })),
-    finish: async (classMap, probabilityMap) =>
-      (await thread.ask({ finish: [classMap, probabilityMap] })) as CogSummary,
+    finish: async (...finish) => (await thread.ask({ finish })) as CogSummary,
     async close() {
       await thread.ask("close").finally(thread.close);
     },

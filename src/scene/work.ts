@@ -3,12 +3,12 @@
  * row of windows that is safely on disk. A run that was killed goes on from there and ends with the same bytes.
  */
 import { existsSync } from "node:fs";
-import { open, readFile, rm, stat, truncate } from "node:fs/promises";
+import { open, readFile, rename, rm, stat, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { SpoolCommit } from "../cog/index.js";
 import { SegError } from "../errors.js";
-import { makeFolder, syncFolder, writeFault, writeFileAtomic } from "../files.js";
+import { makeFolder, syncFolder, temporaryBeside, writeFault, writeFileAtomic } from "../files.js";
 import type { SeamSums } from "./seam.js";
 
 /** Raised when the form of manifest or journal changes. */
@@ -58,32 +58,41 @@ const manifestOf = (folder: string) => join(folder, "manifest.json");
 /** The journal of a work folder. */
 export const journalOf = (folder: string): string => join(folder, "journal.jsonl");
 
+/** How a work folder is taken up. */
+export interface BeginOptions {
+  /** Discards what is there. */
+  readonly restart: boolean;
+  /** Rows with windows that failed count as finished; else they are run again. */
+  readonly keepFailed: boolean;
+}
+
 /**
  * Makes or continues a work folder, whose lock the caller holds. Rejects with SegError, naming the field, where it was begun from another input or with other
- * parameters; `restart` discards it then.
+ * parameters and is not to be discarded.
  */
 export async function beginWork(
   folder: string,
   parameters: Manifest,
   rows: number,
-  restart: boolean,
+  { restart, keepFailed }: BeginOptions,
 ): Promise<WorkState> {
-  if (restart) await discard(folder);
+  if (restart || !hasWork(folder)) await discard(folder); // a journal without its manifest is nobody's
   const found = await readManifest(folder);
   if (found) refuseOther(folder, found, parameters);
   else await writeFileAtomic(manifestOf(folder), JSON.stringify({ version: VERSION, rows, parameters }, null, 2));
-  return { rows, lines: await readJournal(folder, true) };
+  const isKept = ({ failed }: JournalLine) => keepFailed || failed.length === 0;
+  return { rows, lines: await readJournal(folder, isKept) };
 }
 
 /** What stands in a work folder, without changing it; undefined where there is none. */
 export async function readWork(folder: string): Promise<WorkState | undefined> {
   const found = await readManifest(folder);
-  return found && { rows: found.rows, lines: await readJournal(folder, false) };
+  return found && { rows: found.rows, lines: await readJournal(folder) };
 }
 
-/** Everything but the lock that is held. */
+/** Everything but the lock that is held; the manifest last, since it says that the rest is of one run. */
 async function discard(folder: string): Promise<void> {
-  for (const name of ["manifest.json", "journal.jsonl", "classes", "probabilities", "carry.spool"]) {
+  for (const name of ["journal.jsonl", "carry.spool", "classes", "probabilities", "manifest.json"]) {
     await rm(join(folder, name), { recursive: true, force: true });
   }
 }
@@ -125,8 +134,8 @@ function short(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-/** Whole lines of the journal; `mend` cuts off what a kill left behind them. */
-async function readJournal(folder: string, mend: boolean): Promise<JournalLine[]> {
+/** Whole lines of the journal; with `keep` the file is cut where they end, or at the first that is not to be kept. */
+async function readJournal(folder: string, keep?: (line: JournalLine) => boolean): Promise<JournalLine[]> {
   const path = journalOf(folder);
   if (!existsSync(path)) return [];
   const text = await readFile(path, "utf8");
@@ -134,11 +143,11 @@ async function readJournal(folder: string, mend: boolean): Promise<JournalLine[]
   let length = 0;
   for (const part of text.split("\n").slice(0, -1)) {
     const found = line.safeParse(parse(part));
-    if (!found.success || found.data.row !== lines.length) break;
+    if (!found.success || found.data.row !== lines.length || keep?.(found.data) === false) break;
     lines.push(found.data);
     length += Buffer.byteLength(part) + 1;
   }
-  if (mend && length < (await stat(path)).size) await truncate(path, length);
+  if (keep && length < (await stat(path)).size) await truncate(path, length);
   return lines;
 }
 
@@ -160,10 +169,20 @@ export async function appendJournal(folder: string, entry: JournalLine): Promise
   if (isNew) await syncFolder(folder);
 }
 
+/** Whether a run of this folder was begun and not ended. */
+export const hasWork = (folder: string): boolean => existsSync(manifestOf(folder));
+
 /** Makes the work folder of an output. */
 export async function makeWorkFolder(output: string): Promise<string> {
   const folder = workFolder(output);
-  await makeFolder(dirname(output));
   await makeFolder(folder);
+  await syncFolder(dirname(output));
   return folder;
+}
+
+/** Removes a work folder, lock and all, so that it is there or not: what is left of a kill meanwhile is a temporary that the next run sweeps. */
+export async function removeWork(folder: string): Promise<void> {
+  const gone = temporaryBeside(folder);
+  await rename(folder, gone);
+  await rm(gone, { recursive: true, force: true });
 }

@@ -119,7 +119,7 @@ test("strips that go through a file give the bits of strips in memory", () =>
     const [columnWeights, rowWeights] = [columns, rows].map((axis) => axisWeights(axis, "cosine"));
     const file = await fileCarry(folder, 4 * 2 * 32 * 32);
     const results = [memoryCarry(), file].map(async (carry) => {
-      const blender = createBlender({ columns, rows, columnWeights, rowWeights, planes: 2 }, carry);
+      const blender = createBlender({ columns, rows, columnWeights, rowWeights }, carry);
       const parts: Float32Array[] = [];
       for (let row = 0, seed = 1; row < rows.starts.length; row++) {
         for (let column = 0; column < columns.starts.length; column++, seed++) {

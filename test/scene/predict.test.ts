@@ -48,7 +48,7 @@ async function mapOf(
   out: string,
   options: Partial<PredictOptions> = {},
 ): Promise<Map> {
-  const [{ error }] = await predict(model, [input], { tile: 64, ...options, out });
+  const [{ error }] = await predict(model, [input], { tile: 64, inThreads: false, ...options, out });
   if (error) throw error;
   const [classes, grid] = await withRaster(out, async (map) => [(await readAll(map)) as Uint8Array, map.grid] as const);
   const bands: Record<string, Uint8Array> = {};
@@ -142,6 +142,8 @@ describe("a window that fails", () => {
         const again = await mapOf(failing(model, 5, 2), scene, join(folder, "again.tif"));
         assert.deepEqual(again.classes, whole.classes);
         assert.deepEqual(again.summary.windows.failed, []);
+        const threaded = await mapOf(failing(model, 5, 2), scene, join(folder, "threaded.tif"), { inThreads: true });
+        assert.deepEqual(threaded.classes, whole.classes);
       }),
     ));
 

@@ -20,7 +20,7 @@ export async function blended(open: OpenModel, scene: GeoRaster, options: Window
   const windows = settleWindows(open.card, options);
   const { columns, rows } = axesOf(width, height, windows);
   const [columnWeights, rowWeights] = [columns, rows].map((axis) => axisWeights(axis, windows.blend, windows.margin));
-  const blender = createBlender({ columns, rows, columnWeights, rowWeights, planes: classes }, memoryCarry());
+  const blender = createBlender({ columns, rows, columnWeights, rowWeights }, memoryCarry());
   const reader = windowReader(scene, { preprocessing: open.card.preprocessing, columns, rows, hashed: false });
   const model = windowModel(open, undefined, () => {});
   const probabilities = new Float32Array(classes * width * height);

@@ -80,6 +80,8 @@ export interface TinyModel {
   readonly bands?: readonly number[];
   readonly stretch?: { readonly low: number[]; readonly high: number[] };
   readonly seed?: number;
+  /** As `seg predict` opens models. */
+  readonly once?: boolean;
 }
 
 function partsOf(options: TinyModel) {
@@ -116,7 +118,7 @@ function partsOf(options: TinyModel) {
 export function tinyModel(options: TinyModel = {}): Promise<OpenModel> {
   return assembleModel(
     { path: "tiny", ...partsOf(options), digest: async () => JSON.stringify(options) },
-    { threads: 1 },
+    { threads: 1, once: options.once },
   );
 }
 

@@ -5,4 +5,5 @@ export { GEO_TAGS, type Grid, makeGrid, requirePlace, type ToPixel, type Transfo
 export { allocate, type SampleType } from "./layout.js";
 export { type Move, moveGrid } from "./move-grid.js";
 export { type GeoRaster, type OpenOptions, openGeoTiff } from "./read.js";
+export { isDamage } from "./source.js";
 export { type GeoTiffOptions, writeGeoTiff } from "./write.js";

@@ -72,10 +72,15 @@ async function openLocalSource(path: string): Promise<ByteSource> {
   };
 }
 
+const UNSOUND = "not a sound TIFF: ";
+
 /** The error of a file whose content contradicts itself. */
 export function damaged(path: string, reason: string, cause?: unknown): SegError {
-  return new SegError(path, `not a sound TIFF: ${reason}`, "replace the file", undefined, { cause });
+  return new SegError(path, `${UNSOUND}${reason}`, "replace the file", undefined, { cause });
 }
+
+/** Whether an error is about what a file holds, and not about reaching it. */
+export const isDamage = ({ reason }: SegError): boolean => reason.startsWith(UNSOUND);
 
 /** The error of a sound file in a form that is not read. */
 export function unsupported(path: string, what: string): SegError {
