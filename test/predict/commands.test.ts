@@ -41,6 +41,8 @@ test("photos and a scene: written, complete the second time, refused with other 
       "a.png",
       "b-overlay.png",
       "b.png",
+      "scene.qml",
+      "scene.stac.json",
       "scene.tif",
       "scene.tif.aux.xml",
       "scene.tif.summary.json",

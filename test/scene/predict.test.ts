@@ -192,7 +192,7 @@ describe("a window that fails", () => {
         };
         const broken = { ...model, predictor: { ...model.predictor, probabilities } };
         const [{ error }] = await predict(broken, [scene], { out: join(folder, "map.tif"), tile: 64 });
-        assert.match(String(error?.message), /window 0,0 .* score of pixel 77 is not a number/);
+        assert.match(String(error?.message), /window 0,0 .* the model's score 77 is not a number/);
       }),
     ));
 });
