@@ -5,25 +5,35 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { predict } from "../../src/predict.js";
 import { type GeoRaster, type Grid, openGeoTiff } from "../../src/raster/index.js";
+import type { ProbabilityBand } from "../../src/scene/bands.js";
+import { ROOT } from "../support/cli.js";
 import { withFolder } from "../support/folder.js";
 import { GEO, gridOf, noise, writeScene } from "../support/geo-files.js";
 import { CLASSES, tinyModel } from "../support/geo-model.js";
+import { noPython } from "../support/geo-peers.js";
 
 const noData = existsSync(GEO) ? false : "the shared rasters are not on this machine";
 const noGdal = spawnSync("gdalinfo", ["--version"]).status === 0 ? false : "gdal-bin is not installed";
 
 /** Maps a scene with a model of three of its bands; values that are not of 8 bits are stretched. */
-async function map(scene: string, folder: string, bands: number, tile = 128): Promise<string> {
+async function map(
+  scene: string,
+  folder: string,
+  bands: number,
+  tile = 128,
+  probabilities: readonly ProbabilityBand[] = [],
+): Promise<string> {
   const dtype = await withSource(scene, async (source) => source.dtype);
   const stretch = dtype === "uint8" ? {} : { stretch: { low: [0, 0, 0], high: [6000, 6000, 6000] } };
   const model = await tinyModel({ bands: [0, 1, 2].map((i) => Math.min(i, bands - 1)), ...stretch });
   try {
-    const [result] = await predict(model, [scene], { out: join(folder, "map.tif"), tile });
+    const [result] = await predict(model, [scene], { out: join(folder, "map.tif"), tile, bands: probabilities });
     assert.equal(result.state, "written", result.error?.message);
     return result.output;
   } finally {
@@ -129,6 +139,34 @@ describe("maps of real scenes lie on the scene's grid", { skip: noData }, () => 
       }));
   }
 });
+
+test(
+  "GDAL's full check and rio-cogeo's strict one find nothing wrong with maps of real scenes and their probabilities",
+  {
+    skip: noData || noGdal || noPython,
+  },
+  () =>
+    withFolder(async (folder) => {
+      const files: string[] = [];
+      for (const [name, bands] of [["L7_ETMs.tif", 3] as const, ...REAL]) {
+        const inner = join(folder, name);
+        await mkdir(inner);
+        const output = await map(join(GEO, name), inner, bands, name === "alpha.tif" ? 512 : 128, [
+          "classes",
+          "entropy",
+        ]);
+        files.push(output, join(inner, "map.prob.tif"));
+      }
+      const script = fileURLToPath(new URL("../cog/validators.py", import.meta.url));
+      for (const [python, judge] of [
+        ["/usr/bin/python3", "gdal"],
+        [join(ROOT, ".venv/bin/python"), "rio"],
+      ]) {
+        const told = JSON.parse(execFileSync(python, [script, judge, ...files], { encoding: "utf8" }));
+        for (const file of files) assert.deepEqual(told[file].errors, [], `${judge}: ${file}`);
+      }
+    }),
+);
 
 test("a scene whose pixels are points keeps its place", () =>
   withFolder(async (folder) => {
