@@ -3,7 +3,7 @@
  * for the row the strip it shares with the row below. Sums are made in a fixed order (a window, those left of it, those above), so the same
  * windows give the same bits. Units: pixels; probabilities [planes, H, W].
  */
-import type { Axis } from "../raster/index.js";
+import type { Axis, Window } from "../raster/index.js";
 import type { CarryStore } from "./carry.js";
 
 /** One class's values in a window: row y starts at y * stride. */
@@ -20,25 +20,17 @@ export interface BlendPlan {
   readonly rowWeights: readonly Float64Array[];
 }
 
-/** Where a part of the scene is final: from a window's start to the next one's. */
-export interface Extent {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
 /** A part of the scene no later window touches: the upper left of its window's planes. */
-export interface FinalBlock extends Extent {
+export interface FinalBlock extends Window {
   readonly planes: readonly Plane[];
 }
 
-/** The part of the scene that becomes final with window (column, row). */
+/** The part of the scene that becomes final with window (column, row): from its start to the next ones'. */
 export function finalExtent(
   { columns, rows }: Pick<BlendPlan, "columns" | "rows">,
   column: number,
   row: number,
-): Extent {
+): Window {
   const [x, y] = [columns.starts[column], rows.starts[row]];
   return { x, y, width: nextStart(columns, column) - x, height: nextStart(rows, row) - y };
 }

@@ -1,5 +1,6 @@
 /** @file Windows that could not be computed and are to be marked: every pixel they have a share in is no data. */
-import type { BlendPlan, Extent } from "./blend.js";
+import type { Window } from "../raster/index.js";
+import type { BlendPlan } from "./blend.js";
 
 export interface Failure {
   readonly column: number;
@@ -10,7 +11,7 @@ export interface Failure {
 export function hideFailures(
   failures: readonly Failure[],
   plan: BlendPlan,
-  extent: Extent,
+  extent: Window,
   valid: Uint8Array | undefined,
   stride: number,
 ): Uint8Array | undefined {
@@ -28,7 +29,7 @@ export function hideFailures(
 function hide(
   valid: Uint8Array,
   stride: number,
-  { x, y, width, height }: Extent,
+  { x, y, width, height }: Window,
   across: Float64Array,
   down: Float64Array,
   left: number,

@@ -7,9 +7,9 @@ import { type CogOptions, type CogSpool, type CogSummary, openCogSpool, type Spo
 import { IGNORE } from "../contract.js";
 import { placeBack, toProbabilities } from "../postprocess.js";
 import type { Placement } from "../preprocess.js";
-import { type Axis, axisWeights, type BlendMode } from "../raster/index.js";
+import { type Axis, axisWeights, type BlendMode, type Window } from "../raster/index.js";
 import { type ProbabilityBand, squaresOf, type WrittenBands, writtenBands } from "./bands.js";
-import { type BlendPlan, createBlender, type Extent, finalExtent, type Plane } from "./blend.js";
+import { type BlendPlan, createBlender, finalExtent, type Plane } from "./blend.js";
 import { type CarryStore, fileCarry, memoryCarry } from "./carry.js";
 import { type Failure, hideFailures } from "./failures.js";
 import { seamMeter } from "./seam.js";
@@ -190,14 +190,14 @@ function probabilitiesOf({ scores }: WindowScores, width: number, height: number
 const planesWithin = (data: Float32Array, count: number, size: number, stride: number): Plane[] =>
   Array.from({ length: count }, (_, c) => ({ data: data.subarray(c * size, (c + 1) * size), stride }));
 
-function nothing({ width, height }: Extent, bands = 0): WrittenBands {
+function nothing({ width, height }: Window, bands = 0): WrittenBands {
   const classes = new Uint8Array(width * height).fill(IGNORE);
   return bands ? { classes, probabilities: new Uint8Array(width * height * bands).fill(IGNORE) } : { classes };
 }
 
 async function writeBlock(
   spools: readonly CogSpool[],
-  at: Extent,
+  at: Window,
   { classes, probabilities }: WrittenBands,
 ): Promise<void> {
   await spools[0].write(at.x, at.y, at.width, at.height, classes);

@@ -16,7 +16,7 @@ import type { SceneSummary } from "../../src/scene/summary.js";
 import { blended } from "../support/blended.js";
 import { withFolder } from "../support/folder.js";
 import { noise, writeScene } from "../support/geo-files.js";
-import { CLASSES, type TinyModel, tinyModel } from "../support/geo-model.js";
+import { CLASSES, withModel } from "../support/geo-model.js";
 import { withRangeServer } from "../support/range-server.js";
 
 const [WIDTH, HEIGHT] = [230, 190];
@@ -31,15 +31,6 @@ interface Map {
 
 const withScene = (use: (folder: string, path: string) => Promise<void>) =>
   withFolder(async (folder) => use(folder, await writeScene(join(folder, "scene.tif"), [WIDTH, HEIGHT, 3])));
-
-async function withModel<T>(use: (model: OpenModel) => Promise<T>, options: TinyModel = {}): Promise<T> {
-  const model = await tinyModel(options);
-  try {
-    return await use(model);
-  } finally {
-    await model.close();
-  }
-}
 
 /** Predicts a scene and reads everything that was written. */
 async function mapOf(

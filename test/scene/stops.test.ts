@@ -17,20 +17,11 @@ import { PROBABILITY_BANDS } from "../../src/scene/bands.js";
 import { silent, Stopped } from "../../src/talk.js";
 import { withFolder } from "../support/folder.js";
 import { noise, writePhoto, writeScene } from "../support/geo-files.js";
-import { type TinyModel, tinyModel } from "../support/geo-model.js";
+import { withModel } from "../support/geo-model.js";
 
 /** Without threads of its own: runs are many and small. */
 const predict: typeof predictFiles = (model, inputs, options, talk) =>
   predictFiles(model, inputs, { inThreads: false, ...options }, talk);
-
-async function withModel<T>(use: (model: OpenModel) => Promise<T>, options: TinyModel = {}): Promise<T> {
-  const model = await tinyModel(options);
-  try {
-    return await use(model);
-  } finally {
-    await model.close();
-  }
-}
 
 /** A model whose scores fail in one window, given by its number in reading order, for as many tries as said. */
 const failing = (model: OpenModel, window: number, times: number): OpenModel => {

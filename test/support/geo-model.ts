@@ -122,6 +122,16 @@ export function tinyModel(options: TinyModel = {}): Promise<OpenModel> {
   );
 }
 
+/** Runs `use` with a model in memory. */
+export async function withModel<T>(use: (model: OpenModel) => Promise<T>, options: TinyModel = {}): Promise<T> {
+  const model = await tinyModel(options);
+  try {
+    return await use(model);
+  } finally {
+    await model.close();
+  }
+}
+
 /** A model file any process of ours can open: resnet-test with a UNet. */
 export async function saveTinyModel(path: string, options: TinyModel = {}): Promise<string> {
   const { card, state } = partsOf({ encoder: "resnet-test", decoder: "unet", ...options });
