@@ -25,6 +25,8 @@ export { predictMemory, type RunMemory } from "./train/memory.js";
 export { createEmbedder, type Embedder, type EmbedOptions } from "./embed.js";
 export type { Evaluation, EvaluateOptions } from "./evaluate.js";
 export type { Prediction, PredictOptions } from "./predict.js";
+export { type SceneProgress, sceneProgress } from "./scene/state.js";
+export type { SceneSummary } from "./scene/summary.js";
 export type { Vectorized, VectorizeOptions } from "./vector/index.js";
 export type { RunSummary } from "./run/summary.js";
 export {
