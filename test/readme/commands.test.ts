@@ -55,6 +55,7 @@ test("every command of the README runs", async () => {
       "runs/leaves/report.html",
       "maps/one.png",
       "buildings.tif",
+      "mapped.geojson",
       "leaves.onnx",
       "embeddings/one.npy",
     ])
