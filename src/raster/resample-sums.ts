@@ -47,14 +47,14 @@ export function sumRows(
     for (let y = 1; y < height; y++) out.copyWithin(y * taps.length, 0, taps.length);
     return;
   }
-  for (const [x, { from, weights }] of taps.entries()) {
-    const first = Math.max(0, start - from);
-    const end = Math.min(weights.length, start + length - from);
-    for (let y = 0; y < height; y++) {
-      let sum = out[y * taps.length + x];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < taps.length; x++) {
+      const { from, weights } = taps[x];
       const at = y * length + from - start;
-      if (samples) for (let k = first; k < end; k++) sum += weights[k] * samples[at + k];
-      else for (let k = first; k < end; k++) sum += weights[k];
+      const end = Math.min(weights.length, start + length - from);
+      let sum = out[y * taps.length + x];
+      if (samples) for (let k = Math.max(0, start - from); k < end; k++) sum += weights[k] * samples[at + k];
+      else for (let k = Math.max(0, start - from); k < end; k++) sum += weights[k];
       out[y * taps.length + x] = sum;
     }
   }
