@@ -1,6 +1,7 @@
 /** @file Compressed blocks in the order they came, appended to one file, and where in it each block of an image lies. */
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
+import { SegError } from "../errors.js";
 import { type FileSystem, writeAll, writeFault } from "../files.js";
 
 /** A file that only grows. */
@@ -25,11 +26,22 @@ export async function openAppendFile(
   length?: number,
 ): Promise<AppendFile> {
   const handle = await system.open(path, length === undefined ? "w+" : "r+").catch((error: unknown) => {
+    if (length !== undefined && isAbsent(error)) throw new SegError(subject, "its blocks are gone", START_AGAIN);
     throw writeFault(subject, error);
   });
-  if (length !== undefined) await handle.truncate(length);
+  try {
+    if (length !== undefined) await handle.truncate(length);
+  } catch (error) {
+    await handle.close();
+    throw writeFault(subject, error);
+  }
   return appendFile(handle, path, subject, length ?? 0);
 }
+
+/** What to do where a spool is not as its commits tell. */
+export const START_AGAIN = "start again (seg predict: --restart)";
+
+const isAbsent = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "ENOENT";
 
 function appendFile(handle: FileHandle, path: string, subject: string, start: number): AppendFile {
   let length = start;

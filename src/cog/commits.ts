@@ -1,7 +1,7 @@
 /** @file What a spool tells of itself so that a later process can go on with it, and how that is taken up again. */
 import { crc32 } from "node:zlib";
 import { SegError } from "../errors.js";
-import type { BlockIndex } from "./block-store.js";
+import { type BlockIndex, START_AGAIN } from "./block-store.js";
 
 /** What became part of a spool between two commits: plain data, to be kept as JSON by the caller. */
 export interface SpoolCommit {
@@ -28,4 +28,4 @@ export async function restoreCommits(
 }
 
 const damaged = (subject: string, index: number) =>
-  new SegError(subject, `block ${index} of the spool is damaged`, "remove the folder and start again");
+  new SegError(subject, `block ${index} of the spool is damaged`, START_AGAIN);

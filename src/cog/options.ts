@@ -63,6 +63,9 @@ export interface Plan extends CogOptions {
 
 const MAX_SIDE = 2 ** 31 - 1;
 const MAX_BLOCK_BYTES = 2 ** 26;
+const MAX_BLOCKS = 2 ** 28;
+const MAX_CLASSIC = 2 ** 32 - 1;
+const GEO_KEYS = 34735;
 
 /** The options with their defaults. Throws SegError, naming the option, for what cannot be written. */
 export function planOf(options: CogOptions): Plan {
@@ -76,7 +79,7 @@ export function planOf(options: CogOptions): Plan {
     level: options.level ?? 6,
     overviews: options.overviews ?? "mean",
     photometric: options.photometric ?? (colors ? "palette" : rgb ? "rgb" : "minisblack"),
-    bigTiffFrom: options.bigTiffFrom ?? 2 ** 32 - 1,
+    bigTiffFrom: options.bigTiffFrom ?? MAX_CLASSIC,
     blockBytes: blockSize ** 2 * bands * bytesOf(dtype),
     ...(options.nodata !== undefined && { nodata: stored(dtype, options.nodata) }),
   };
@@ -111,7 +114,29 @@ function faultOf(plan: Plan, nodata: number | undefined): Fault | undefined {
     return ["overviews mode", `is for classes, not for ${dtype}`, "give mean or nearest"];
   if (nodata !== undefined && !isFloat && plan.nodata !== nodata)
     return [`nodata ${nodata}`, `is not a value of ${dtype}`, "give one that is, or a wider type"];
-  return colorFault(plan);
+  return sizeFault(plan) ?? colorFault(plan) ?? geoTagFault(plan);
+}
+
+function sizeFault({ width, height, blockSize, bigTiffFrom }: Plan): Fault | undefined {
+  const blocks = Math.ceil(width / blockSize) * Math.ceil(height / blockSize);
+  if (blocks > MAX_BLOCKS)
+    return [`${width} x ${height} pixels`, `are ${blocks} blocks, more than ${MAX_BLOCKS}`, "give a larger blockSize"];
+  if (!(bigTiffFrom >= 0 && bigTiffFrom <= MAX_CLASSIC))
+    return [`bigTiffFrom ${bigTiffFrom}`, "is not a size that 32-bit offsets reach", `give 0 to ${MAX_CLASSIC}`];
+  return undefined;
+}
+
+/** The values must go into the tag: found out when the file is put together, it would be too late. */
+function geoTagFault({ geoTags = [] }: Plan): Fault | undefined {
+  const isWord = (value: number) => Number.isInteger(value) && value >= 0 && value <= 65535;
+  for (const { tag, values } of geoTags) {
+    if (!isWord(tag)) return [`geoTags: tag ${tag}`, "is not a number of a tag", "give 0 to 65535"];
+    if (tag !== GEO_KEYS || typeof values === "string") continue;
+    const odd = values.find((value) => !isWord(value));
+    if (odd !== undefined)
+      return [`geoTags: tag ${tag}`, `holds ${odd}, which is no 16-bit number`, "give GeoKeys of 0 to 65535"];
+  }
+  return undefined;
 }
 
 function colorFault({ bands, dtype, colors, photometric }: Plan): Fault | undefined {

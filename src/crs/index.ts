@@ -69,6 +69,9 @@ function lookUp(code: number): ReferenceSystem | undefined {
   return { epsg: code, name: found.name, proj4: `${found.projection} ${text} +no_defs`, ...certainty };
 }
 
+/** Whether a system's coordinates are degrees of longitude and latitude. */
+export const isGeographic = ({ proj4 }: ReferenceSystem): boolean => /\+proj=longlat\b/.test(proj4);
+
 /** The ellipsoid a system's latitudes are of: what areas in a geographic system are measured on. */
 export function ellipsoidOf(system: ReferenceSystem): Ellipsoid {
   const { a, es = 0 } = new proj4.Proj(system.proj4);

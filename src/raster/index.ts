@@ -4,7 +4,7 @@ export { colorize, defaultPalette, overlay, toDisplay } from "./overlay.js";
 export { MAX_PIXELS, type PhotoOptions, readIndexed, readPhoto, warnOfRotation } from "./photo.js";
 export { type ByteImage, type Color, encodeIndexedPng, encodePng, writeIndexedPng, writePng } from "./png.js";
 export type { IndexedImage } from "./png-decode.js";
-export { isUrl, type RemoteOptions, type RemoteTraffic } from "./remote/index.js";
+export { fileNameOf, isUrl, type RemoteOptions, type RemoteTraffic } from "./remote/index.js";
 export { resampleRaster } from "./resample.js";
 export { resizeBilinear, resizeNearest, samSize } from "./resize.js";
 export { collectStatistics, type StatisticsCollector, stretch } from "./stats.js";

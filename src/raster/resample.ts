@@ -4,13 +4,16 @@
  */
 import type { Raster } from "../contract.js";
 import { SegError } from "../errors.js";
-import { allocate, type GeoRaster, moveGrid, requirePlace } from "./geotiff/index.js";
+import { type GeoRaster, moveGrid, requirePlace, type Transform } from "./geotiff/index.js";
+import { addLines, createSums, type Piece, pieces, sumRows, type Sums } from "./resample-sums.js";
 import { type AxisTaps, axisTaps, type Kernel } from "./resample-taps.js";
 import { emptyRaster, viewOf } from "./view.js";
 import type { Window } from "./windows.js";
 
-/** Bytes of source pixels read at a time; a window that needs more is put together from halves. */
+/** Bytes of source pixels at work at a time: a window that needs more is put together from halves, a pixel that does from pieces. */
 const READ_BYTES = 2 ** 26;
+/** What a sample takes while it is at work, its copies as numbers and their weights included, with some to spare. */
+const SAMPLE_BYTES = 24;
 
 /**
  * The raster, or `area` of it, with pixels of a size in ground units; each band is averaged over its valid samples only, and a pixel holds data
@@ -53,6 +56,8 @@ function planOf(raster: GeoRaster, [sizeX, sizeY]: readonly [number, number], ar
     throw new SegError(`pixel size ${sizeX} x ${sizeY}`, "is not a positive length", "give it in the raster's units");
   const scaleX = sizeX / Math.hypot(transform[1], transform[4]);
   const scaleY = sizeY / Math.hypot(transform[2], transform[5]);
+  if (scaleX > area.width * (1 + 1e-9) || scaleY > area.height * (1 + 1e-9))
+    throw tooLarge([sizeX, sizeY], area, transform);
   const width = Math.max(1, Math.round(area.width / scaleX));
   const height = Math.max(1, Math.round(area.height / scaleY));
   if (width > 2 ** 31 - 1 || height > 2 ** 31 - 1)
@@ -64,6 +69,18 @@ function planOf(raster: GeoRaster, [sizeX, sizeY]: readonly [number, number], ar
   const columns = axisTaps({ origin: area.x / shrinkX, scale: scaleX / shrinkX, length: of.width, kernel });
   const rows = axisTaps({ origin: area.y / shrinkY, scale: scaleY / shrinkY, length: of.height, kernel });
   return { width, height, scaleX, scaleY, level, columns, rows };
+}
+
+/** Metres given for degrees, as a rule. */
+function tooLarge([sizeX, sizeY]: readonly [number, number], { width, height }: Window, t: Transform): SegError {
+  const [across, down] = [width * Math.hypot(t[1], t[4]), height * Math.hypot(t[2], t[5])].map((length) =>
+    Number(length.toPrecision(6)),
+  );
+  return new SegError(
+    `pixel size ${sizeX} x ${sizeY}`,
+    `is larger than the region, ${across} x ${down} in its units`,
+    "choose a smaller one, in the units of the raster's system (degrees where it is in longitude and latitude)",
+  );
 }
 
 /** The smallest level whose pixels are no larger than wanted; rounding of an overview's size is let pass. */
@@ -94,18 +111,22 @@ interface Job {
 }
 
 async function fill(job: Job, part: Window): Promise<void> {
-  const { raster, plan, bands } = job;
+  const { plan, bands } = job;
   const [columns, rows] = [plan.columns(part.x, part.width), plan.rows(part.y, part.height)];
-  const sampleBytes = allocate(raster.dtype, 1).BYTES_PER_ELEMENT;
-  const bytes = columns.length * rows.length * bands.length * sampleBytes;
-  if (bytes > READ_BYTES && (part.width > 1 || part.height > 1)) {
+  const most = Math.floor(READ_BYTES / (bands.length * SAMPLE_BYTES));
+  if (columns.length * rows.length > most && (part.width > 1 || part.height > 1)) {
     for (const half of halves(part)) await fill(job, half);
     return;
   }
-  const source = { x: columns.start, y: rows.start, width: columns.length, height: rows.length };
-  const pixels = await raster.readLevel(plan.level, source, [...bands]);
-  for (let band = 0; band < bands.length; band++) resampleBand(job, part, pixels, band, columns, rows);
-  settleValidity(job, part, pixels, columns, rows);
+  const sums = bands.map(() => createSums(part));
+  const shares = createSums(part);
+  for (const strip of pieces(rows, Math.max(1, Math.floor(most / columns.length)))) {
+    const lines = await readLines(job, columns, strip, most);
+    for (const [band, line] of lines.bands.entries()) addLines(sums[band], line, rows, strip);
+    addLines(shares, lines.valid, rows, strip);
+  }
+  for (const [band, sum] of sums.entries()) settleBand(job, part, band, sum);
+  settleValidity(job, part, shares);
 }
 
 function halves({ x, y, width, height }: Window): Window[] {
@@ -121,22 +142,45 @@ function halves({ x, y, width, height }: Window): Window[] {
   ];
 }
 
-/** One band: weighted sums along rows, then down columns; samples without data have no weight. */
-function resampleBand(job: Job, part: Window, pixels: Raster, band: number, columns: AxisTaps, rows: AxisTaps): void {
-  const { out, window, raster } = job;
-  const usable = usableSamples(pixels, band, raster.nodata);
-  const values = Float64Array.from({ length: pixels.width * pixels.height }, (_, i) =>
-    usable && !usable[i] ? 0 : pixels.data[i * pixels.bands + band],
-  );
-  const sums = separable(values, pixels, columns, rows);
-  const weights = usable && separable(Float64Array.from(usable), pixels, columns, rows);
+/** Sums along some source rows [rows, columns of the result]: of each band, and of the pixels that hold data. */
+interface Lines {
+  readonly bands: readonly Sums[];
+  readonly valid: Sums;
+}
+
+/** Sums along source rows, from pieces of at most `most` pixels: the sums are the same however many there are, for they go on from left to right. */
+async function readLines(job: Job, columns: AxisTaps, strip: Piece, most: number): Promise<Lines> {
+  const { raster, plan, bands } = job;
+  const size = { width: columns.taps.length, height: strip.length };
+  const lines = { bands: bands.map(() => createSums(size)), valid: createSums(size) };
+  for (const piece of pieces(columns, Math.max(1, Math.floor(most / strip.length)))) {
+    const source = { x: piece.start, y: strip.start, width: piece.length, height: strip.length };
+    const pixels = await raster.readLevel(plan.level, source, [...bands]);
+    for (const [band, line] of lines.bands.entries()) {
+      const usable = usableSamples(pixels, band, raster.nodata);
+      sumRows(line.values, bandOf(pixels, band, usable), pixels.height, columns, piece);
+      sumRows(line.weights, usable, pixels.height, columns, piece);
+    }
+    sumRows(lines.valid.weights, pixels.valid, pixels.height, columns, piece);
+  }
+  return lines;
+}
+
+/** A band's samples, 0 for those without data. */
+function bandOf({ data, bands }: Raster, band: number, usable: Uint8Array | undefined): Float64Array {
+  const values = new Float64Array(data.length / bands);
+  for (let i = 0, at = band; i < values.length; i++, at += bands) if (!usable || usable[i]) values[i] = data[at];
+  return values;
+}
+
+/** Divides by the weights summed, also where they are 1 but for rounding: else a pixel would depend on its neighbours' having data. */
+function settleBand({ out, window }: Job, part: Window, band: number, { values, weights }: Sums): void {
   const isInteger = !(out.data instanceof Float32Array || out.data instanceof Float64Array);
   for (let y = 0; y < part.height; y++) {
     for (let x = 0; x < part.width; x++) {
       const i = y * part.width + x;
-      const weight = weights ? weights[i] : 1;
-      if (weight <= 1e-9) continue; // nodata stays
-      const value = sums[i] / weight;
+      if (weights[i] <= 1e-9) continue; // nodata stays
+      const value = values[i] / weights[i];
       const at = (part.y - window.y + y) * window.width + part.x - window.x + x;
       out.data[at * out.bands + band] = isInteger ? Math.round(value) : value;
     }
@@ -155,34 +199,11 @@ function usableSamples({ data, bands, valid }: Raster, band: number, nodata: num
   return usable.includes(0) ? usable : undefined;
 }
 
-function settleValidity({ out, window }: Job, part: Window, pixels: Raster, columns: AxisTaps, rows: AxisTaps): void {
-  const share = pixels.valid && separable(Float64Array.from(pixels.valid), pixels, columns, rows);
+function settleValidity({ out, window }: Job, part: Window, { weights }: Sums): void {
   for (let y = 0; y < part.height; y++) {
     for (let x = 0; x < part.width; x++) {
       const at = (part.y - window.y + y) * window.width + part.x - window.x + x;
-      if (out.valid) out.valid[at] = share && share[y * part.width + x] < 0.5 - 1e-9 ? 0 : 1;
+      if (out.valid) out.valid[at] = weights[y * part.width + x] < 0.5 - 1e-9 ? 0 : 1;
     }
   }
-}
-
-/** Weighted sums of [H, W] values: [rows, columns]. */
-function separable(values: Float64Array, size: Raster, columns: AxisTaps, rows: AxisTaps): Float64Array {
-  const [across, down] = [columns.taps.length, rows.taps.length];
-  const lines = new Float64Array(size.height * across);
-  for (const [x, { from, weights }] of columns.taps.entries()) {
-    for (let y = 0; y < size.height; y++) {
-      let sum = 0;
-      for (let k = 0, at = y * size.width + from - columns.start; k < weights.length; k++, at++)
-        sum += weights[k] * values[at];
-      lines[y * across + x] = sum;
-    }
-  }
-  const out = new Float64Array(down * across);
-  for (const [y, { from, weights }] of rows.taps.entries()) {
-    for (let k = 0; k < weights.length; k++) {
-      const line = (from - rows.start + k) * across;
-      for (let x = 0; x < across; x++) out[y * across + x] += weights[k] * lines[line + x];
-    }
-  }
-  return out;
 }

@@ -18,6 +18,48 @@ export function boxOf(points: readonly Point[]): Box {
   return [left, top, right, bottom];
 }
 
+/** What two boxes have in common; of no area where that is nothing. */
+export const commonBox = (a: Box, b: Box): Box => [
+  Math.max(a[0], b[0]),
+  Math.max(a[1], b[1]),
+  Math.min(a[2], b[2]),
+  Math.min(a[3], b[3]),
+];
+
+/**
+ * Closed rings cut to a box, each for itself: where a part of one lies outside it runs along the box instead. Rings outside are left out.
+ * Source: Sutherland and Hodgman 1974, https://doi.org/10.1145/360767.360802
+ */
+export function cut(rings: Polygon, [left, top, right, bottom]: Box): Polygon {
+  const sides = [
+    [0, 1, left],
+    [0, -1, right],
+    [1, 1, top],
+    [1, -1, bottom],
+  ] as const;
+  const inside = rings.map((ring) =>
+    sides.reduce<readonly Point[]>((points, [axis, sign, limit]) => cutAt(points, axis, sign, limit), ring),
+  );
+  return inside.filter((ring) => ring.length >= 3);
+}
+
+/** The part of a ring where sign * (coordinate - limit) >= 0. */
+function cutAt(ring: readonly Point[], axis: 0 | 1, sign: 1 | -1, limit: number): Point[] {
+  const beyond = (point: Point) => sign * (point[axis] - limit);
+  const out: Point[] = [];
+  for (const [i, to] of ring.entries()) {
+    const from = ring.at(i - 1) ?? to;
+    const [before, after] = [beyond(from), beyond(to)];
+    if ((before < 0 && after > 0) || (before > 0 && after < 0)) {
+      const share = before / (before - after);
+      const crossing = [from[0] + share * (to[0] - from[0]), from[1] + share * (to[1] - from[1])] as const;
+      out.push(axis === 0 ? [limit, crossing[1]] : [crossing[0], limit]);
+    }
+    if (after >= 0) out.push(to);
+  }
+  return out;
+}
+
 /** How far, in pixels, a straight line may lie from the curve it stands for, and how often a line is halved to get there. */
 const TOLERANCE = 0.05;
 const MOST_HALVINGS = 10;

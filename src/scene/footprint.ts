@@ -1,11 +1,10 @@
 /** @file The outline of a raster on the earth: its border as GeoJSON in WGS 84, cut at 180 degrees. Source: RFC 7946. */
 import type { Polygon, MultiPolygon } from "geojson";
-import { type Point, type ReferenceSystem, transformer, WGS84 } from "../crs/index.js";
+import { isGeographic, type Point, type ReferenceSystem, transformer, WGS84 } from "../crs/index.js";
 import { SegError } from "../errors.js";
 import type { Grid, Transform } from "../raster/index.js";
 import { cutAtAntimeridian } from "../vector/antimeridian.js";
 import type { PolygonRings } from "../vector/feature.js";
-import { twiceSignedArea } from "../vector/rings.js";
 
 /** An outline, and the west, south, east and north it lies between; west is the larger where it goes over 180 degrees. */
 export interface Footprint {
@@ -21,9 +20,11 @@ export function footprintOf(grid: Grid, system: ReferenceSystem | undefined, sub
   if (!grid.transform || !system) return undefined;
   const convert = converter(system, subject);
   if (!convert) return undefined;
-  const ring = borderOf(grid, grid.transform).flatMap((place) => [...convert(place)]);
-  if (!ring.every(Number.isFinite)) return undefined; // a corner beyond what the projection can show
-  const polygons = cutAtAntimeridian([counterClockwise(Float64Array.from(ring))], system.epsg !== WGS84.epsg);
+  const ring = borderOf(grid, grid.transform).map(convert);
+  if (!ring.flat().every(Number.isFinite)) return undefined; // a corner beyond what the projection can show
+  const outline = (isGeographic(system) ? wholeRound(ring) : undefined) ?? counterClockwise(ring, grid.transform);
+  const polygons = cutAtAntimeridian([outline], !isGeographic(system));
+  if (polygons.length === 0) return undefined;
   const coordinates = polygons.map((rings) => rings.map(positionsOf));
   if (coordinates.length === 1)
     return { geometry: { type: "Polygon", coordinates: coordinates[0] }, bbox: boxOf(polygons) };
@@ -33,11 +34,30 @@ export function footprintOf(grid: Grid, system: ReferenceSystem | undefined, sub
 /** Undefined where the datum is not tied to WGS 84: no outline is better than one beside the scene. */
 function converter(system: ReferenceSystem, subject: string): ((point: Point) => Point) | undefined {
   try {
-    return transformer(system, WGS84, subject) ?? ((point) => point);
+    const convert = transformer(system, WGS84, subject) ?? ((point: Point) => point);
+    return isGeographic(system) ? (point) => runningOn(convert(point), point) : convert;
   } catch (error) {
     if (error instanceof SegError) return undefined;
     throw error;
   }
+}
+
+/** Degrees stay on the side of 180 they were on, and within the poles: rasters of centres reach half a pixel beyond. */
+function runningOn([longitude, latitude]: Point, [given]: Point): Point {
+  return [longitude + 360 * Math.round((given - longitude) / 360), Math.min(90, Math.max(-90, latitude))];
+}
+
+/** The map's own outline for a border in degrees that goes all the way round; undefined for others. */
+function wholeRound(border: readonly Point[]): Float64Array | undefined {
+  const [xs, ys] = [0, 1].map((axis) => border.map((point) => point[axis]));
+  if (Math.max(...xs) - Math.min(...xs) < 360 - 1e-9) return undefined;
+  const [south, north] = [Math.min(...ys), Math.max(...ys)];
+  return Float64Array.of(-180, south, 180, south, 180, north, -180, north);
+}
+
+/** In pixels the border goes down first. Its area in degrees would tell nothing: one round a pole has none. */
+function counterClockwise(border: readonly Point[], [, a, b, , d, e]: Transform): Float64Array {
+  return Float64Array.from((a * e - b * d < 0 ? border : border.toReversed()).flat());
 }
 
 /** Places along the border, from the first pixel down its column, not closed. */
@@ -57,19 +77,6 @@ function borderOf({ width, height }: Grid, [x, a, b, y, d, e]: Transform): Point
   });
 }
 
-function counterClockwise(ring: Float64Array): Float64Array {
-  if (twiceSignedArea(unrolled(ring)) >= 0) return ring;
-  const points = Array.from({ length: ring.length / 2 }, (_, i) => [ring[2 * i], ring[2 * i + 1]]);
-  return Float64Array.from(points.reverse().flat());
-}
-
-/** The ring without jumps at 180 degrees, which would turn the sign of its area. */
-function unrolled(ring: Float64Array): Float64Array {
-  const out = ring.slice();
-  for (let i = 2; i < out.length; i += 2) out[i] -= 360 * Math.round((out[i] - out[i - 2]) / 360);
-  return out;
-}
-
 /** Closed, with 7 decimals: a centimetre. */
 function positionsOf(ring: Float64Array): number[][] {
   const positions = Array.from({ length: ring.length / 2 }, (_, i) => [rounded(ring[2 * i]), rounded(ring[2 * i + 1])]);
@@ -87,7 +94,8 @@ function boxOf(polygons: readonly PolygonRings[]): [number, number, number, numb
   const [touchWest, touchEast] = [boxes.filter((box) => box[0] === -180), boxes.filter((box) => box[2] === 180)];
   const isSplit =
     boxes.length === 2 && touchWest.length === 1 && touchEast.length === 1 && touchWest[0] !== touchEast[0];
-  const west = isSplit ? touchEast[0][0] : Math.min(...boxes.map((box) => box[0]));
-  const east = isSplit ? touchWest[0][2] : Math.max(...boxes.map((box) => box[2]));
+  const isOver = isSplit && touchEast[0][0] > touchWest[0][2]; // else the two meet, and go all the way round
+  const west = isOver ? touchEast[0][0] : Math.min(...boxes.map((box) => box[0]));
+  const east = isOver ? touchWest[0][2] : Math.max(...boxes.map((box) => box[2]));
   return [rounded(west), rounded(south), rounded(east), rounded(north)];
 }

@@ -2,11 +2,18 @@
  * @file The part of a scene that is to be mapped: a window in pixels, bounds in any reference system, the area of GeoJSON polygons, and the pixel
  * size. Several together mean what they have in common.
  */
-import { type Point, type ReferenceSystem, systemOfEpsg, systemOfGrid, transformer } from "../crs/index.js";
+import {
+  isGeographic,
+  type Point,
+  type ReferenceSystem,
+  systemOfEpsg,
+  systemOfGrid,
+  transformer,
+} from "../crs/index.js";
 import { type BurnShape, burn, burnShape } from "../dataset/burn.js";
 import { readPolygons } from "../dataset/geojson.js";
 import { SegError } from "../errors.js";
-import { type Box, boxOf, densified } from "./curves.js";
+import { type Box, boxOf, commonBox, cut, densified } from "./curves.js";
 import {
   cropRaster,
   type GeoRaster,
@@ -97,12 +104,34 @@ function boundsOf(text: string, epsg: number | undefined, raster: GeoRaster): Wi
   if (left >= right || bottom >= top)
     throw new SegError(subject, "has no area", "give left,bottom,right,top with left below right and bottom below top");
   const { toPixel } = requirePlace(raster.grid, raster.path);
+  if (epsg === undefined) {
+    const box = boxOf(outline([left, bottom, right, top], undefined, toPixel)); // whatever system it is
+    return clipped(pixelsOf(box, raster), raster, subject, ownBounds(raster));
+  }
+  const given = systemOfEpsg(epsg, subject);
   const own = systemOf(raster);
-  const given = epsg === undefined ? own : systemOfEpsg(epsg, subject);
-  const inSystem = own && given ? transformer(given, own, raster.path) : undefined;
-  if (epsg !== undefined && !own) throw noSystem(raster.path, "bounds in another system");
-  const box = boxOf(outline([left, bottom, right, top], inSystem, toPixel));
-  return clipped(pixelsOf(box, raster), raster, subject, ownBounds(raster, own, given));
+  if (!own) throw noSystem(raster.path, "bounds in another system");
+  const reach = reachOf(raster, own, given);
+  const near: Box = reach ? commonBox([left, bottom, right, top], reach) : [left, bottom, right, top];
+  const box = boxOf(outline(near, transformer(given, own, raster.path), toPixel));
+  const isNear = near[0] < near[2] && near[1] < near[3];
+  return clipped(isNear ? pixelsOf(box, raster) : NOWHERE, raster, subject, ownBounds(raster, own, given));
+}
+
+/** Outside every raster. */
+const NOWHERE: Window = { x: -1, y: -1, width: 0, height: 0 };
+
+/**
+ * Longitudes and latitudes a raster lies between, with some to spare: projections are no good far from the places they are made for, and what lies
+ * beyond cannot matter. Undefined for other systems, and for rasters that go over 180 degrees or round a pole.
+ */
+function reachOf(raster: GeoRaster, own: ReferenceSystem, given: ReferenceSystem): Box | undefined {
+  if (!isGeographic(given) || isGeographic(own)) return undefined;
+  const border = groundOutline(raster, own, given);
+  const [left, bottom, right, top] = boxOf(border);
+  if (!border.flat().every(Number.isFinite) || right - left >= 180) return undefined;
+  const [marginX, marginY] = [(right - left) / 10 + 0.01, (top - bottom) / 10 + 0.01];
+  return [left - marginX, bottom - marginY, right + marginX, top + marginY];
 }
 
 const systemOf = ({ grid, path }: GeoRaster) => systemOfGrid(grid, path);
@@ -139,15 +168,26 @@ function pixelsOf([left, top, right, bottom]: Box, { width, height }: GeoRaster)
 }
 
 /** The raster's bounds as a `bbox`, in the system that was asked in. */
-function ownBounds({ grid, path, width, height }: GeoRaster, own?: ReferenceSystem, given?: ReferenceSystem): string {
+function ownBounds(raster: GeoRaster, own?: ReferenceSystem, given?: ReferenceSystem): string {
+  const box = boxOf(groundOutline(raster, own, given));
+  const digits = box.every((value) => Math.abs(value) <= 360) ? 6 : 2;
+  return box.map((value) => Number(value.toFixed(digits))).join(",");
+}
+
+/** The raster's border in a system; in its own without one. */
+function groundOutline(
+  { grid, path, width, height }: GeoRaster,
+  own?: ReferenceSystem,
+  given?: ReferenceSystem,
+): Point[] {
   const { transform: t } = requirePlace(grid, path);
   const project = own && given ? transformer(own, given, path) : undefined;
   const toGround = ([x, y]: Point): Point => [t[0] + x * t[1] + y * t[2], t[3] + x * t[4] + y * t[5]];
-  const box = boxOf(
-    outline([0, 0, width, height], project && ((point) => project(toGround(point))), project ? (p) => p : toGround),
+  return outline(
+    [0, 0, width, height],
+    project && ((point) => project(toGround(point))),
+    project ? (p) => p : toGround,
   );
-  const digits = box.every((value) => Math.abs(value) <= 360) ? 6 : 2;
-  return box.map((value) => Number(value.toFixed(digits))).join(",");
 }
 
 /** An area of interest, in pixels of any grid on the scene's reference system. */
@@ -163,7 +203,11 @@ async function readOutline(path: string, raster: GeoRaster): Promise<Outline> {
   const own = systemOf(raster);
   if (!own) throw noSystem(raster.path, "GeoJSON");
   const project = transformer(system, own, raster.path);
-  const polygons = features.flatMap((feature) => feature.polygons);
+  const reach = project && reachOf(raster, own, system);
+  const polygons = features
+    .flatMap((feature) => feature.polygons)
+    .map((rings) => (reach ? cut(rings, reach) : rings))
+    .filter((rings) => rings.length > 0);
   return {
     path,
     shapesOn(grid) {

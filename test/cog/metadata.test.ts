@@ -18,7 +18,7 @@ async function placeOf(path: string) {
   const source = await openSource(path);
   try {
     const [main] = await readDirectories(source);
-    return await Promise.all(GEO_TAGS.map(async (tag) => ({ tag, ...(await main.raw(tag)) })));
+    return await Promise.all(GEO_TAGS.map(async (tag) => ({ tag, ...(await main.raw(tag, 2 ** 20)) })));
   } finally {
     await source.close();
   }
@@ -132,7 +132,7 @@ test("pixels are counted by value, in the summary and in the metadata of a class
     assert.deepEqual([levels.map(({ width }) => width), bigTiff], [[40, 20, 10], false]);
     assert.equal(statistics?.[0]?.validPercent, 50);
     const source = await openSource(path);
-    const xml = await (await readDirectories(source))[0].text(42112);
+    const xml = await (await readDirectories(source))[0].text(42112, 2 ** 20);
     await source.close();
     assert.match(xml ?? "", new RegExp(`<Item name="PIXELS_255" sample="0">${expected[255]}</Item>`));
     assert.match(xml ?? "", /<Item name="KEY">k<\/Item>/);

@@ -188,3 +188,35 @@ test("samples that do not fit the raster are a fault of the caller", () =>
     await assert.rejects(spool.write(0, 0, 20, 1, new Float32Array(20)), /Float32Array, not of uint8/);
     await spool.close({ remove: true });
   }));
+
+test("what cannot be written is refused before anything is", () =>
+  withFolder(async (folder) => {
+    const refused = (changes: Partial<CogOptions>, says: RegExp) =>
+      assert.rejects(openCogSpool(join(folder, "work"), { ...options, ...changes }), (error) => {
+        assert.ok(error instanceof SegError);
+        assert.match(error.message, says);
+        return true;
+      });
+    await refused(
+      { width: 1e9, height: 1e9 },
+      /are 976562500000000 blocks, more than 268435456; give a larger blockSize/,
+    );
+    await refused({ bigTiffFrom: 2 ** 32 }, /bigTiffFrom 4294967296/);
+    await refused({ bigTiffFrom: Number.NaN }, /bigTiffFrom NaN/);
+    await refused(
+      { geoTags: [{ tag: 34735, values: [1, 1, 0, 70_000] }] },
+      /geoTags: tag 34735: holds 70000, which is no/,
+    );
+    await refused({ geoTags: [{ tag: 34735, values: [1, 0.5] }] }, /holds 0.5/);
+    await refused({ geoTags: [{ tag: 70_000, values: [1] }] }, /tag 70000: is not a number of a tag/);
+    assert.deepEqual(await readdir(folder), []);
+  }));
+
+test("a spool whose blocks are gone says so", () =>
+  withFolder(async (folder) => {
+    const commits: SpoolCommit[] = [{ length: 10, blocks: [] }];
+    await assert.rejects(
+      openCogSpool(join(folder, "work"), options, commits),
+      /its blocks are gone; start again \(seg predict/,
+    );
+  }));

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { SegError } from "../../src/errors.js";
-import { type GeoRaster, openGeoTiff } from "../../src/raster/index.js";
+import { type GeoRaster, makeGrid, openGeoTiff } from "../../src/raster/index.js";
 import { chooseRegion, type RegionOptions } from "../../src/scene/region.js";
 import { withFolder } from "../support/folder.js";
 import { writeScene } from "../support/geo-files.js";
@@ -81,6 +81,48 @@ test("polygons cut to their bounds and leave out the pixels whose centres they d
     assert.deepEqual(placeOf(coarse), [500_100, 5_799_800, 5, 5]);
     assert.deepEqual((await coarse.read({ x: 0, y: 4, width: 5, height: 1 })).valid?.slice(1), new Uint8Array(4));
   }));
+
+test("areas and bounds far larger than the zone of a projection hold the scene", () =>
+  withScene(async (raster, folder) => {
+    const aoi = join(folder, "aoi.geojson");
+    const world = [
+      [-170, -60],
+      [170, -60],
+      [170, 80],
+      [-170, 80],
+      [-170, -60],
+    ];
+    const hole = [
+      [-160, 52.346],
+      [-160, 70],
+      [160, 70],
+      [160, 52.346],
+      [-160, 52.346],
+    ];
+    const whole = [500_000, 5_800_000, WIDTH, HEIGHT];
+    const read = async () => {
+      const view = await chooseRegion(raster, { aoi });
+      assert.deepEqual(placeOf(view), whole);
+      return view.read({ x: 0, y: 0, width: WIDTH, height: HEIGHT });
+    };
+    await writeFile(aoi, JSON.stringify({ type: "Polygon", coordinates: [world] }));
+    assert.equal((await read()).valid, undefined);
+    await writeFile(aoi, JSON.stringify({ type: "Polygon", coordinates: [world, hole] }));
+    const { valid } = await read();
+    assert.deepEqual([valid?.[0], valid?.[WIDTH * HEIGHT - 1]], [0, 1]); // the hole is north of 52.346 degrees
+    assert.deepEqual(placeOf(await chooseRegion(raster, { bbox: "-170,-60,170,80", bboxCrs: 4326 })), whole);
+  }));
+
+test("bounds in a scene's own coordinates need no system that is known", () =>
+  withScene(
+    async (raster) => {
+      const view = await chooseRegion(raster, { bbox: "500100,5799500,500400,5799800" });
+      assert.deepEqual(placeOf(view), [500_100, 5_799_800, 30, 30]);
+      await refused(raster, { bbox: "0,0,1,1" }, /choose it within 500000,5799100,501200,5800000$/);
+      await refused(raster, { bbox: "3,4,5,6", bboxCrs: 4326 }, /EPSG:9999 is not known here/);
+    },
+    { grid: makeGrid(WIDTH, HEIGHT, [500_000, 10, 0, 5_800_000, 0, -10], 9999) },
+  ));
 
 test("what lies outside is refused with the raster's own bounds", () =>
   withScene(async (raster, folder) => {

@@ -155,3 +155,16 @@ describe("what is written", () => {
       assert.ok(!existsSync(path));
     }));
 });
+
+test("names of values beside a raster go with it when it is replaced by one without", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "classes.tif");
+    const write = (categories?: string[]) =>
+      writeGeoTiff(path, { width: 2, height: 1, bands: 1, dtype: "uint8", categories }, (writer) =>
+        writer.write(new Uint8Array(2)),
+      );
+    await write(["water", "land"]);
+    assert.ok(existsSync(`${path}.aux.xml`));
+    await write();
+    assert.ok(!existsSync(`${path}.aux.xml`));
+  }));

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import type { LookupAddress } from "node:dns";
 import { test } from "node:test";
 import { openSource, type SourceOptions } from "../../src/raster/geotiff/source.js";
-import { isUrl, openGeoTiff } from "../../src/raster/index.js";
+import { fileNameOf, isUrl, openGeoTiff } from "../../src/raster/index.js";
 import { addressRules, guardedLookup, isPrivateAddress } from "../../src/raster/remote/addresses.js";
 import { type RangeServer, withRangeServer } from "../support/range-server.js";
 
@@ -90,6 +90,29 @@ test("addresses that are none, and other schemes, are refused by name and withou
   }
   await assert.rejects(openGeoTiff("c:\\scenes\\absent.tif"), /no such file/);
   await assert.rejects(openGeoTiff("absent: a scene.tif"), /no such file/);
+});
+
+test("user and password that are not encoded rightly are refused without being shown", async () => {
+  await assert.rejects(openSource("http://a%zz:secret@127.0.0.1:1/x.tif"), (error: Error) => {
+    assert.match(
+      error.message,
+      /^http:\/\/127\.0\.0\.1:1\/x\.tif: its user or password is not percent-encoded rightly/,
+    );
+    return !error.message.includes("secret");
+  });
+});
+
+test("an address names files by the last part of its path", () => {
+  const names: Record<string, string> = {
+    "https://host/a/S2%20B.tif?sig=x#y": "S2 B.tif",
+    "https://host/a%2F..%2Fb%5Cc%00%0a.tif": "a..bc.tif",
+    "https://host/%ZZ.tif": "%ZZ.tif",
+    "https://host/": "scene",
+    "https://host": "scene",
+    "https://host/%2e%2e%2f": "scene",
+    "http://[bad": "scene",
+  };
+  for (const [address, name] of Object.entries(names)) assert.equal(fileNameOf(address), name, address);
 });
 
 test("paths and addresses are told apart", () => {

@@ -5,7 +5,9 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { test } from "node:test";
+import { EXIT, SegError } from "../../src/errors.js";
 import { type ByteSource, openSource, type SourceOptions } from "../../src/raster/geotiff/source.js";
+import { refuseFull } from "../../src/raster/remote/download.js";
 import { BLOCK_BYTES } from "../../src/raster/remote/range-cache.js";
 import { fill } from "../support/filler.js";
 import { type RangeServer, sendContent, withRangeServer } from "../support/range-server.js";
@@ -291,7 +293,7 @@ test("no more bytes are fetched than are allowed", async () => {
     await withSource(server, limited, async (source) => {
       await source.read(FROM, BLOCK_BYTES);
       const before = server.seen.length;
-      const refusal = /needs more than the 196608 bytes that may be fetched of one file; raise the limit, or download/;
+      const refusal = /needs more than the 196608 bytes that may be fetched of one file; download/;
       await assert.rejects(source.read(3 * BLOCK_BYTES, 2 * BLOCK_BYTES), refusal);
       assert.equal(server.seen.length, before, "nothing was asked for");
       await source.read(2 * BLOCK_BYTES, 10);
@@ -305,5 +307,37 @@ test("no more bytes are fetched than are allowed", async () => {
       return true;
     };
     await assert.rejects(openSource(server.url, limited), /needs more than the 196608 bytes/);
+  });
+});
+
+test("a server that sends a part at each try is asked on, one that drips is given up", async () => {
+  await withServer(async (server) => {
+    await withSource(server, OPTIONS, async (source) => {
+      server.trick = (request, response) => {
+        sendContent(server, request, response, (bytes) => bytes.subarray(0, 20_000));
+        return true;
+      };
+      await readRest(source);
+      assert.ok(server.seen.length > 3 * TRIES, `${server.seen.length} requests`);
+    });
+    server.trick = (_, response) => {
+      response.writeHead(200, { "content-length": 10_000 });
+      const drip = setInterval(() => response.write("."), 10);
+      response.on("close", () => clearInterval(drip));
+      return true;
+    };
+    await assert.rejects(openSource(server.url, HASTY), /cannot be read \(the server is too slow\)/);
+  });
+});
+
+test("a file that has to be downloaded must fit into the folder of temporary files", async () => {
+  await refuseFull("scene.tif", 1000);
+  await assert.rejects(refuseFull("scene.tif", 1e18), (error) => {
+    assert.ok(error instanceof SegError && error.exitCode === EXIT.guard);
+    assert.match(
+      error.message,
+      /^scene.tif: its server knows no ranges, and .* has no room for its 1000000000000000000 /,
+    );
+    return true;
   });
 });

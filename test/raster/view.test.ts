@@ -199,3 +199,64 @@ test("decoded blocks never exceed the budget, those in flight included, and what
       await raster.close();
     }
   }));
+
+/** A raster in memory. */
+function inMemory(data: Uint8Array | Float64Array, width: number, base: GeoRaster): GeoRaster {
+  const height = data.length / width;
+  const read = async (window: Window): Promise<Raster> => {
+    const out = new (data.constructor as typeof Float64Array)(window.width * window.height); // of the type it came in
+    for (let y = 0; y < window.height; y++) {
+      const from = (window.y + y) * width + window.x;
+      out.set(data.subarray(from, from + window.width), y * window.width);
+    }
+    const valid = out.includes(0) ? Uint8Array.from(out, (value) => (value === 0 ? 0 : 1)) : undefined;
+    return { data: out, width: window.width, height: window.height, bands: 1, ...(valid && { valid }) };
+  };
+  const dtype = data instanceof Float64Array ? "float64" : "uint8";
+  const own = { width, height, bands: 1, dtype, nodata: 0, grid: gridOf(width, height), overviews: [] } as const;
+  return { ...base, ...own, read, readLevel: (_, window) => read(window), mayHoldData: () => true };
+}
+
+test("a pixel without data far away changes nothing in the last bit", () =>
+  withScene(async (base) => {
+    for (const scale of [6, 7]) {
+      const side = 16 * scale;
+      const values = Float64Array.from(fill(9, side * side, 100), (value) => value + 101);
+      values[0] = 0;
+      for (const data of [Uint8Array.from(values), values]) {
+        const view = resampleRaster(inMemory(data, side, base), 10 * scale);
+        const all = await view.read(whole(view));
+        const quarter = { x: 8, y: 8, width: 8, height: 8 };
+        assert.deepEqual(part(await view.read(quarter), { ...quarter, x: 0, y: 0 }), part(all, quarter));
+      }
+    }
+  }));
+
+test("pixels larger than what is read at a time are summed from pieces, exactly", () =>
+  withScene(async (base) => {
+    const [width, height] = [3000, 1100]; // more samples than are at work at a time
+    const data = Uint8Array.from({ length: width * height }, (_, i) => 1 + (i % 251));
+    const raster = inMemory(data, width, base);
+    let most = 0;
+    const watched: GeoRaster = {
+      ...raster,
+      readLevel: (level, window) => {
+        most = Math.max(most, window.width * window.height);
+        return raster.readLevel(level, window);
+      },
+    };
+    const view = resampleRaster(watched, [30_000, 11_000]);
+    const { data: out } = await view.read(whole(view));
+    assert.deepEqual([...out], [Math.round(data.reduce((sum, value) => sum + value, 0) / data.length)]);
+    assert.ok(most * 24 <= 2 ** 26, `${most} pixels`);
+  }));
+
+test("a pixel size that is larger than the region is refused: metres for degrees", () =>
+  withScene(async (raster) => {
+    const area = { x: 0, y: 0, width: 50, height: 40 };
+    assert.equal(resampleRaster(raster, [500, 400], area).width, 1);
+    assert.throws(
+      () => resampleRaster(raster, 600, area),
+      /^SegError: pixel size 600 x 600: is larger than the region, 500 x 400 in its units; choose a smaller one/,
+    );
+  }));

@@ -38,17 +38,15 @@ export function createBlockCache(budget: number): BlockCache {
   const room = createRoom(budget, kept);
   const totals = { blocks: 0, decoded: 0, bytes: 0 };
   let keys = 0;
-
   const fly = async (key: number, bytes: number, load: () => Promise<PixelArray>): Promise<PixelArray> => {
     await room.enter(bytes);
     try {
       const block = await load();
       totals.decoded++;
-      room.leave(bytes, block.byteLength);
-      kept.set(key, block);
+      room.leave(bytes, key, block);
       return block;
     } catch (error) {
-      room.leave(bytes, 0);
+      room.leave(bytes);
       throw error;
     } finally {
       flights.delete(key);
@@ -61,12 +59,8 @@ export function createBlockCache(budget: number): BlockCache {
     },
     has: (key) => kept.has(key) || flights.has(key),
     get(key, bytes, load) {
-      const block = kept.get(key);
-      if (block) {
-        kept.delete(key);
-        kept.set(key, block);
-        return Promise.resolve(block);
-      }
+      const block = touched(kept, key);
+      if (block) return Promise.resolve(block);
       const flight = flights.get(key) ?? fly(key, bytes, load);
       flights.set(key, flight);
       return flight;
@@ -79,6 +73,14 @@ export function createBlockCache(budget: number): BlockCache {
   };
 }
 
+/** What is kept of a key, which is then the most recently used one. */
+function touched(kept: Map<number, PixelArray>, key: number): PixelArray | undefined {
+  const block = kept.get(key);
+  if (!block) return undefined;
+  kept.delete(key);
+  kept.set(key, block);
+  return block;
+}
 /** Lets a block in when it and those on their way fit into the budget, and makes room among those kept. */
 function createRoom(budget: number, kept: Map<number, PixelArray>) {
   const waiting: (() => void)[] = [];
@@ -99,12 +101,15 @@ function createRoom(budget: number, kept: Map<number, PixelArray>) {
       evict();
       most = Math.max(most, flyingBytes + keptBytes);
     },
-    /** A block of `bytes` claimed has landed and is kept with `size` of them. */
-    leave(bytes: number, size: number): void {
+    /** What claimed `bytes` has landed; without a block it failed. */
+    leave(bytes: number, key?: number, block?: PixelArray): void {
       flying--;
       flyingBytes -= bytes;
-      keptBytes += size;
-      waiting.shift()?.();
+      if (key !== undefined && block) {
+        kept.set(key, block);
+        keptBytes += block.byteLength;
+      }
+      for (const wake of waiting.splice(0)) wake(); // several small ones may fit where a large one was
     },
     most: () => most,
   };

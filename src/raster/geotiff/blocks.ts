@@ -10,6 +10,9 @@ import { decodeBlock } from "./decode.js";
 import { allocate, blockCount, type Layout } from "./layout.js";
 import { type ByteSource, damaged } from "./source.js";
 
+/** What zlib's output is made larger by. */
+const SPARE_BYTES = 64;
+
 /** Reads windows of a layout. */
 export interface BlockReader {
   readonly layout: Layout;
@@ -25,7 +28,7 @@ export function createBlockReader(source: ByteSource, layout: Layout, cache: Blo
   const [first, seen, bytes] = [cache.claim(count), new Uint8Array(count), blockBytes(layout)];
   const load = async (index: number) => {
     const packed = await source.read(layout.offsets[index], layout.byteCounts[index]);
-    const block = await decoded(source, packed, layout, index);
+    const block = owned(await decoded(source, packed, layout, index));
     cache.count({ blocks: seen[index] ? 0 : 1, bytes: packed.length });
     seen[index] = 1;
     return block;
@@ -49,6 +52,10 @@ export function createBlockReader(source: ByteSource, layout: Layout, cache: Blo
       plan(window, layout, layout.planar ? allBands(layout) : [0]).some(({ index }) => isStored(index)),
   };
 }
+
+/** A block that keeps no more memory than it has samples: the cache counts those. */
+const owned = (block: PixelArray): PixelArray =>
+  block.buffer.byteLength > block.byteLength + SPARE_BYTES ? block.slice() : block;
 
 const allBands = ({ samples }: Layout) => Array.from({ length: samples }, (_, band) => band);
 

@@ -8,7 +8,7 @@ import sharp from "sharp";
 import { ZSTDDecoder } from "zstddec";
 import type { PixelArray } from "../../contract.js";
 import { decodeJpeg } from "./jpeg.js";
-import type { Layout } from "./layout.js";
+import { isHigh, type Layout } from "./layout.js";
 import { decodeLerc } from "./lerc.js";
 import { decodeLzw, decodePackBits } from "./lossless.js";
 import { toSamples } from "./samples.js";
@@ -20,11 +20,12 @@ const zstd = new ZSTDDecoder();
 export async function decodeBlock(packed: Buffer, layout: Layout, rows: number): Promise<PixelArray> {
   const samples = layout.planar ? 1 : layout.samples;
   const width = layout.blockWidth;
-  const size = Math.ceil((width * samples * layout.bits) / 8) * rows;
+  const rowBytes = Math.ceil((width * samples * layout.bits) / 8);
+  const size = rowBytes * rows;
   if (layout.compression === 7) return decodeJpeg(packed, layout, rows, samples);
-  if (layout.compression === 50001) return decodeWebp(packed, width, rows, samples);
+  if (layout.compression === 50001) return decodeWebp(packed, layout, rows, samples);
   if (layout.compression === 34887) return decodeLerc(packed, layout, rows, decodeZstd);
-  const bytes = await decodeBytes(packed, layout.compression, size);
+  const bytes = await decodeBytes(packed, layout.compression, rowBytes * layout.blockHeight); // some pad the last strip
   if (bytes.length < size) throw new Error(`a block holds ${bytes.length} of ${size} bytes`);
   return toSamples(bytes.subarray(0, size), layout, rows, width, samples);
 }
@@ -55,12 +56,14 @@ async function decodeZstd(packed: Buffer, size: number): Promise<Buffer> {
   return asBuffer(zstd.decode(packed, size));
 }
 
-async function decodeWebp(packed: Buffer, width: number, rows: number, samples: number): Promise<PixelArray> {
-  const image = sharp(packed, { limitInputPixels: width * rows, failOn: "truncated" });
+async function decodeWebp(packed: Buffer, layout: Layout, rows: number, samples: number): Promise<PixelArray> {
+  const { blockWidth, blockHeight } = layout;
+  const image = sharp(packed, { limitInputPixels: blockWidth * blockHeight, failOn: "truncated" });
   const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
-  if (info.format === undefined || info.width !== width || info.height !== rows || info.channels < samples) {
+  const { width, height, channels } = info;
+  if (info.format === undefined || width !== blockWidth || !isHigh(height, rows, layout) || channels < samples) {
     throw new Error("a WebP block is of another size");
   }
-  if (info.channels === samples) return new Uint8Array(data.buffer, data.byteOffset, data.length);
-  throw new Error(`a WebP block has ${info.channels} bands, not ${samples}`);
+  if (channels !== samples) throw new Error(`a WebP block has ${channels} bands, not ${samples}`);
+  return new Uint8Array(data.buffer, data.byteOffset, rows * width * samples);
 }

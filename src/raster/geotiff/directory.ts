@@ -6,7 +6,6 @@ import { type ByteSource, damaged } from "./source.js";
 
 const MAX_DIRECTORIES = 100;
 const MAX_TAGS = 1000;
-const MAX_VALUE_BYTES = 2 ** 28;
 
 /** Bytes of one value of each TIFF field type. */
 export const TYPE_BYTES: Readonly<Record<number, number>> = {
@@ -24,13 +23,16 @@ export interface RawTag {
 export interface Directory {
   readonly littleEndian: boolean;
   has(tag: number): boolean;
-  raw(tag: number): Promise<RawTag | undefined>;
-  /** Numeric values; undefined where the tag is absent. */
-  numbers(tag: number): Promise<number[] | undefined>;
+  /** A tag as it is; SegError for one of more than `mostBytes`. */
+  raw(tag: number, mostBytes: number): Promise<RawTag | undefined>;
+  /** The first `most` numeric values, or all if there are fewer; undefined where the tag is absent. */
+  numbers(tag: number, most: number): Promise<number[] | undefined>;
+  /** All numeric values; SegError for a tag of more than `mostBytes`. */
+  allNumbers(tag: number, mostBytes: number): Promise<number[] | undefined>;
   /** The first numeric value, or `absent` where there is none. */
   number(tag: number, absent: number): Promise<number>;
-  /** An ASCII tag without its closing NUL. */
-  text(tag: number): Promise<string | undefined>;
+  /** An ASCII tag without its closing NUL; SegError for one of more than `mostBytes`. */
+  text(tag: number, mostBytes: number): Promise<string | undefined>;
 }
 
 interface Form {
@@ -109,24 +111,31 @@ async function readEntries(form: Form, at: number): Promise<{ entries: Map<numbe
 }
 
 function directory(form: Form, entries: Map<number, Entry>): Directory {
-  const raw = async (tag: number): Promise<RawTag | undefined> => {
+  const read = async ({ type, at }: Entry, count: number): Promise<RawTag> => {
+    return { type, count, bytes: await form.source.read(at, count * TYPE_BYTES[type]) };
+  };
+  const raw = async (tag: number, mostBytes: number): Promise<RawTag | undefined> => {
     const entry = entries.get(tag);
     if (!entry) return undefined;
     const length = entry.count * TYPE_BYTES[entry.type];
-    if (length > MAX_VALUE_BYTES) throw damaged(form.source.path, `tag ${tag} is of ${length} bytes`);
-    return { type: entry.type, count: entry.count, bytes: await form.source.read(entry.at, length) };
+    if (length > mostBytes) throw damaged(form.source.path, `tag ${tag} is of ${length} bytes`);
+    return read(entry, entry.count);
   };
-  const numbers = async (tag: number) => {
-    const value = await raw(tag);
-    return value && decodeNumbers(form, value);
+  const numbers = async (tag: number, most: number) => {
+    const entry = entries.get(tag);
+    return entry && decodeNumbers(form, await read(entry, Math.min(entry.count, most)));
   };
   return {
     littleEndian: form.little,
     has: (tag) => entries.has(tag),
     raw,
     numbers,
-    number: async (tag, absent) => (await numbers(tag))?.[0] ?? absent,
-    text: async (tag) => (await raw(tag))?.bytes.toString("utf8").replace(/\0[\s\S]*$/, ""),
+    async allNumbers(tag, mostBytes) {
+      const value = await raw(tag, mostBytes);
+      return value && decodeNumbers(form, value);
+    },
+    number: async (tag, absent) => (await numbers(tag, 1))?.[0] ?? absent,
+    text: async (tag, mostBytes) => (await raw(tag, mostBytes))?.bytes.toString("utf8").replace(/\0[\s\S]*$/, ""),
   };
 }
 

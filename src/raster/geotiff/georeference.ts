@@ -9,10 +9,15 @@ import type { Directory, RawTag } from "./directory.js";
 export const SCALE = 33550;
 export const TIES = 33922;
 export const MATRIX = 34264;
+const [GEO_KEYS, DOUBLE_PARAMETERS, ASCII_PARAMETERS] = [34735, 34736, 34737];
 /** Rational polynomial coefficients. */
 export const RPC = 50844;
 /** Tags that place an image: scale, tie points, transformation, the three of the coordinate system, rational polynomials. */
-export const GEO_TAGS = [SCALE, TIES, MATRIX, 34735, 34736, 34737, RPC] as const;
+export const GEO_TAGS = [SCALE, TIES, MATRIX, GEO_KEYS, DOUBLE_PARAMETERS, ASCII_PARAMETERS, RPC] as const;
+
+const SHORT = 3;
+/** Far more than any tag of these needs. */
+const MOST_BYTES = 2 ** 20;
 
 /** x = t[0] + column t[1] + row t[2], y = t[3] + column t[4] + row t[5]: GDAL's order; the corner of pixel (0, 0). */
 export type Transform = readonly [number, number, number, number, number, number];
@@ -35,7 +40,7 @@ export interface Grid {
 export async function readGrid(directory: Directory, width: number, height: number): Promise<Grid> {
   const tags: GeoTag[] = [];
   for (const tag of GEO_TAGS) {
-    const values = tag === 34737 ? asciiParameters(await directory.raw(tag)) : await directory.numbers(tag);
+    const values = await readTag(directory, tag);
     if (values !== undefined) tags.push({ tag, values });
   }
   const geoKeys = decodeGeoKeys(tags);
@@ -43,6 +48,12 @@ export async function readGrid(directory: Directory, width: number, height: numb
   const code = geoKeys.get(3072) ?? geoKeys.get(2048);
   const epsg = typeof code === "number" && code > 0 && code < 32767 ? code : undefined;
   return { width, height, ...(transform && { transform }), ...(epsg !== undefined && { epsg }), geoKeys, tags };
+}
+
+async function readTag(directory: Directory, tag: number): Promise<GeoTag["values"] | undefined> {
+  if (tag === ASCII_PARAMETERS) return asciiParameters(await directory.raw(tag, MOST_BYTES));
+  const isOdd = tag === GEO_KEYS && (await directory.raw(tag, MOST_BYTES))?.type !== SHORT;
+  return isOdd ? undefined : directory.allNumbers(tag, MOST_BYTES);
 }
 
 /** Whether tie points are centres of pixels (PixelIsPoint), not corners. */
@@ -82,7 +93,7 @@ const numbersOf = (tags: readonly GeoTag[], wanted: number): readonly number[] |
 /** Grid tags of a north-up or rotated transform in a system given by EPSG code: what a new raster needs. */
 export function makeGrid(width: number, height: number, transform: Transform, epsg: number, geographic = false): Grid {
   const keys = [1, 1, 0, 3, 1024, 0, 1, geographic ? 2 : 1, 1025, 0, 1, 1, geographic ? 2048 : 3072, 0, 1, epsg];
-  const tags = [...transformTags(transform), { tag: 34735, values: keys }];
+  const tags = [...transformTags(transform), { tag: GEO_KEYS, values: keys }];
   return { width, height, transform, epsg, geoKeys: decodeGeoKeys(tags), tags };
 }
 
@@ -115,15 +126,16 @@ const isIdentity = (t: Transform) => t.every((value, i) => value === (i === 1 ||
 
 function decodeGeoKeys(tags: readonly GeoTag[]): Map<number, number | string | readonly number[]> {
   const out = new Map<number, number | string | readonly number[]>();
-  const shorts = numbersOf(tags, 34735) ?? [];
-  const doubles = numbersOf(tags, 34736) ?? [];
-  const text = String(tags.find(({ tag }) => tag === 34737)?.values ?? "");
+  const shorts = numbersOf(tags, GEO_KEYS) ?? [];
+  const doubles = numbersOf(tags, DOUBLE_PARAMETERS) ?? [];
+  const text = String(tags.find(({ tag }) => tag === ASCII_PARAMETERS)?.values ?? "");
   const count = Math.min(shorts[3] ?? 0, Math.floor((shorts.length - 4) / 4));
   for (let i = 0; i < count; i++) {
     const [key, place, length, value] = shorts.slice(4 + 4 * i, 8 + 4 * i);
     if (place === 0) out.set(key, value);
-    else if (place === 34737) out.set(key, text.slice(value, value + length).replace(/[|\0]+$/, ""));
-    else if (place === 34736) out.set(key, length === 1 ? doubles[value] : doubles.slice(value, value + length));
+    else if (place === ASCII_PARAMETERS) out.set(key, text.slice(value, value + length).replace(/[|\0]+$/, ""));
+    else if (place === DOUBLE_PARAMETERS)
+      out.set(key, length === 1 ? doubles[value] : doubles.slice(value, value + length));
   }
   return out;
 }

@@ -69,6 +69,9 @@ const REFUSED: Readonly<Record<number, string>> = {
   },
 };
 const READ = [1, 5, 7, 8, 32946, 32773, 34887, 50000, 50001];
+/** Those whose predictor counts: libtiff ignores the tag for all others. */
+const PREDICTED = [5, 8, 32946, 50000];
+const MAX_TABLES = 2 ** 20;
 
 /** Reads and checks the layout; throws SegError for what is damaged or not supported, naming it. */
 export async function readLayout(directory: Directory, source: ByteSource): Promise<Layout> {
@@ -82,31 +85,35 @@ export async function readLayout(directory: Directory, source: ByteSource): Prom
   const { type, bits } = await sampleType(directory, samples, path);
   const compression = await directory.number(259, 1);
   if (!READ.includes(compression)) throw unsupported(path, REFUSED[compression] ?? `compression ${compression}`);
-  const predictor = await directory.number(317, 1);
-  if (![1, 2, 3].includes(predictor)) throw unsupported(path, `predictor ${predictor}`);
+  const predictor = PREDICTED.includes(compression) ? await directory.number(317, 1) : 1;
+  refusePredictor(predictor, type, bits, path);
   const photometric = await directory.number(262, 1);
   if (photometric === 6 && compression !== 7) throw unsupported(path, "YCbCr colour without JPEG compression");
   if ((await directory.number(266, 1)) !== 1) throw unsupported(path, "reversed bit order");
   const blocks = await readBlocks(directory, source, { width, height, samples, bits, compression });
   return {
     ...{ width, height, samples, type, bits, compression, predictor, photometric, ...blocks },
-    extraSamples: (await directory.numbers(338)) ?? [],
+    extraSamples: (await directory.numbers(338, samples)) ?? [],
     littleEndian: directory.littleEndian,
-    jpegTables: (await directory.raw(347))?.bytes,
-    lercParameters: await directory.numbers(50674),
+    jpegTables: (await directory.raw(347, MAX_TABLES))?.bytes,
+    lercParameters: await directory.numbers(50674, 2),
   };
+}
+
+function refusePredictor(predictor: number, type: SampleType, bits: number, path: string): void {
+  if (predictor === 1 || (predictor === 2 && bits >= 8) || (predictor === 3 && type.startsWith("float"))) return;
+  const isKnown = predictor === 2 || predictor === 3;
+  throw unsupported(path, isKnown ? `predictor ${predictor} of ${type} samples` : `predictor ${predictor}`);
 }
 
 const inRange = (value: number, most: number) => Number.isInteger(value) && value >= 1 && value <= most;
 
 async function sampleType(directory: Directory, samples: number, path: string) {
-  const allBits = (await directory.numbers(258)) ?? [1];
-  const formats = (await directory.numbers(339)) ?? [1];
+  const allBits = (await directory.numbers(258, samples)) ?? [1];
+  const formats = (await directory.numbers(339, samples)) ?? [1];
   const [bits, format] = [allBits[0], formats[0] === 4 ? 1 : formats[0]]; // 4: "undefined", read as unsigned
-  if (allBits.slice(0, samples).some((other) => other !== bits))
-    throw unsupported(path, "a different bit depth per band");
-  if (formats.slice(0, samples).some((other) => other !== formats[0]))
-    throw unsupported(path, "a different type per band");
+  if (allBits.some((other) => other !== bits)) throw unsupported(path, "a different bit depth per band");
+  if (formats.some((other) => other !== formats[0])) throw unsupported(path, "a different type per band");
   const names: Readonly<Record<number, readonly string[]>> = {
     1: ["uint1", "uint2", "uint4", "uint8", "uint16", "uint32"],
     2: ["int8", "int16", "int32"],
@@ -146,12 +153,29 @@ async function readBlocks(directory: Directory, source: ByteSource, size: Size) 
   const bytes = rowBytes * blockHeight;
   const isTooLarge = bytes > (tiled ? MAX_TILE_BYTES : MAX_STRIP_BYTES);
   if (isTooLarge && (compression !== 1 || tiled)) throw unsupported(path, `a block of ${bytes} bytes`);
-  const across = Math.ceil(width / blockWidth);
-  const down = Math.ceil(height / blockHeight);
-  const count = across * down * (planar ? samples : 1);
-  const offsets = await directory.numbers(tiled ? 324 : 273);
-  const byteCounts =
-    (await directory.numbers(tiled ? 325 : 279)) ?? (count === 1 && offsets ? [source.size - offsets[0]] : undefined);
+  const [across, down] = [Math.ceil(width / blockWidth), Math.ceil(height / blockHeight)];
+  const places = await readPlaces(directory, source, tiled, across * down * (planar ? samples : 1));
+  const most = mostBytes(bytes, compression);
+  const byteCounts = places.byteCounts.map((count) => Math.min(count, most));
+  const blocks = { blockWidth, blockHeight, tiled, across, down, planar, offsets: places.offsets, byteCounts };
+  if (compression !== 1 || tiled || bytes <= SPLIT_BYTES) return blocks;
+  const split = splitStrips(blocks, height, rowBytes, source.size);
+  if (!split && isTooLarge) throw unsupported(path, `a block of ${bytes} bytes`);
+  return split ?? blocks;
+}
+
+/**
+ * Bytes read of a block at most, whatever the file says it takes: as libtiff, which limits it too. Noise takes up to 2.4 times its size as JPEG of
+ * the highest quality, 1.5 times as LZW, hardly more than its size in all other forms.
+ */
+const mostBytes = (bytes: number, compression: number): number =>
+  compression === 1 ? bytes : (compression === 7 ? 4 : 2) * bytes + 2 ** 16;
+
+/** Where `count` blocks lie. */
+async function readPlaces(directory: Directory, { path, size }: ByteSource, tiled: boolean, count: number) {
+  const offsets = await directory.numbers(tiled ? 324 : 273, count);
+  const stated = await directory.numbers(tiled ? 325 : 279, count);
+  const byteCounts = stated ?? (count === 1 && offsets ? [size - offsets[0]] : undefined);
   if (!offsets || !byteCounts) throw damaged(path, "it does not say where its pixels are");
   if (offsets.length < count || byteCounts.length < count) {
     throw damaged(path, `it names ${Math.min(offsets.length, byteCounts.length)} of its ${count} blocks`);
@@ -159,21 +183,7 @@ async function readBlocks(directory: Directory, source: ByteSource, size: Size) 
   if (!offsets.every(isPlace) || !byteCounts.every(isPlace)) {
     throw damaged(path, "it says where its pixels are in numbers that are not whole");
   }
-  const own = (values: readonly number[]) => (values.length > count ? values.slice(0, count) : values);
-  const blocks = {
-    blockWidth,
-    blockHeight,
-    tiled,
-    across,
-    down,
-    planar,
-    offsets: own(offsets),
-    byteCounts: own(byteCounts),
-  };
-  if (compression !== 1 || tiled || bytes <= SPLIT_BYTES) return blocks;
-  const split = splitStrips(blocks, height, rowBytes, source.size);
-  if (!split && isTooLarge) throw unsupported(path, `a block of ${bytes} bytes`);
-  return split ?? blocks;
+  return { offsets, byteCounts };
 }
 
 /** Strips without compression can be read in part: many small ones for few large ones, as old files have; undefined where they are not whole. */
@@ -199,6 +209,10 @@ function splitStrips<T extends Strips>(blocks: T, height: number, rowBytes: numb
 }
 
 type Strips = Pick<Layout, "blockHeight" | "down" | "offsets" | "byteCounts">;
+
+/** Whether a decoded block may be so high: the last strip of some files is padded to the height of the others. */
+export const isHigh = (height: number, rows: number, { blockHeight }: Layout): boolean =>
+  height >= rows && height <= blockHeight;
 
 /** Blocks of an image, over all its bands. */
 export const blockCount = ({ across, down, planar, samples }: Layout): number => across * down * (planar ? samples : 1);

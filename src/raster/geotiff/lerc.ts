@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { inflate } from "node:zlib";
 import { decode, getBlobInfo, type LercData, load } from "lerc";
 import type { PixelArray } from "../../contract.js";
-import { allocate, type Layout, type SampleType } from "./layout.js";
+import { allocate, isHigh, type Layout, type SampleType } from "./layout.js";
 
 const inflateAsync = promisify(inflate);
 
@@ -23,7 +23,7 @@ export async function decodeLerc(
   unpackZstd: (packed: Buffer, size: number) => Promise<Buffer>,
 ): Promise<PixelArray> {
   const samples = layout.planar ? 1 : layout.samples;
-  const size = layout.blockWidth * rows * samples * (layout.bits / 8);
+  const size = layout.blockWidth * layout.blockHeight * samples * (layout.bits / 8);
   const extra = layout.lercParameters?.[1] ?? 0;
   let blob = packed;
   const most = 2 * size + 4096;
@@ -36,9 +36,10 @@ export async function decodeLerc(
 }
 
 /** A blob says its own size; it must be the block's before it is decoded. */
-function check(bytes: ArrayBuffer, { blockWidth, type }: Layout, rows: number, samples: number): void {
+function check(bytes: ArrayBuffer, layout: Layout, rows: number, samples: number): void {
+  const { blockWidth, type } = layout;
   const { width, height, depthCount, bandCount, dataType } = getBlobInfo(bytes);
-  if (width !== blockWidth || height !== rows) throw new Error("a LERC block is of another size");
+  if (width !== blockWidth || !isHigh(height, rows, layout)) throw new Error("a LERC block is of another size");
   if (dataType !== TYPES[type]) throw new Error("a LERC block holds another type");
   const count = depthCount * bandCount;
   if (count !== samples && count !== samples - 1) throw new Error(`a LERC block has ${count} bands, not ${samples}`);

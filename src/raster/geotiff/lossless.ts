@@ -5,35 +5,30 @@
 
 const CLEAR = 256;
 const END = 257;
+const FIRST = 258;
 
 /** LZW (codes of 9 to 12 bits, most significant bit first) into at most `size` bytes; throws on codes that cannot be. */
 export function decodeLzw(input: Uint8Array, size: number): Uint8Array {
   const out = new Uint8Array(size);
   const starts = new Int32Array(4097); // an entry is a run of earlier output: where it begins and how long it is
   const lengths = new Int32Array(4097);
-  let next = 258;
-  let width = 9;
-  let previous = -1;
-  let at = 0;
-  let bits = 0;
-  let held = 0;
+  let [next, width, previous] = [FIRST, 9, -1];
+  let [at, bits, held] = [0, 0, 0];
   for (let i = 0; at < size; ) {
-    while (held < width) {
+    for (; held < width; held += 8) {
       if (i === input.length) return out.subarray(0, at);
       bits = ((bits << 8) | input[i++]) & 0xffffff;
-      held += 8;
     }
     held -= width;
     const code = (bits >> held) & ((1 << width) - 1);
+    if (code === END) break;
+    if (code === CLEAR) {
+      [next, width, previous] = [FIRST, 9, -1];
+      continue;
+    }
     const begin = at;
     if (code < CLEAR) out[at++] = code;
-    else if (code === END) break;
-    else if (code === CLEAR) {
-      next = 258;
-      width = 9;
-      previous = -1;
-      continue;
-    } else {
+    else {
       if (previous < 0 || code > next) throw new Error(`LZW code ${code}`);
       const end = Math.min(at + lengths[code], size);
       for (let source = starts[code]; at < end; ) out[at++] = out[source++];

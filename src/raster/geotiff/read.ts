@@ -16,6 +16,7 @@ import { type ByteSource, damaged, openSource, type SourceOptions } from "./sour
 import { parseNodata, validityOf } from "./validity.js";
 
 const CACHE_BYTES = 2 ** 28;
+const MOST_TEXT = 2 ** 24;
 
 /** How a GeoTIFF is opened. */
 export interface OpenOptions extends SourceOptions {
@@ -86,7 +87,8 @@ async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRa
   const alpha = alphaSample(layout);
   const hidden = (options.alpha ?? "mask") === "mask" ? alpha : undefined;
   const bands = layout.samples - (hidden === undefined ? 0 : 1);
-  const nodata = parseNodata(await main.text(42113));
+  const nodata = parseNodata(await main.text(42113, MOST_TEXT));
+  const metadata = await main.text(42112, MOST_TEXT);
   const file = { source, cache, bands, alpha: hidden, ...(nodata !== undefined && { nodata }) };
   const full = await openLevel(file, levels[0], layout);
   const opened = new Map<number, Promise<OpenLevel>>([[0, Promise.resolve(full)]]);
@@ -96,8 +98,8 @@ async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRa
     ...{ path: source.path, width: layout.width, height: layout.height, bands, dtype: layout.type, nodata },
     grid: await readGrid(main, layout.width, layout.height),
     hasAlpha: alpha !== undefined,
-    bandNames: bandNamesOf(await main.text(42112), bands),
-    metadata: metadataOf(await main.text(42112)),
+    bandNames: bandNamesOf(metadata, bands),
+    metadata: metadataOf(metadata),
     colorMap: layout.photometric === 3 ? await colorMap(main, source, layout.bits) : undefined,
     blockWidth: layout.blockWidth,
     blockHeight: layout.blockHeight,
@@ -120,8 +122,8 @@ function alphaSample({ extraSamples, samples }: Layout): number | undefined {
 }
 
 async function colorMap(directory: Directory, source: ByteSource, bits: number): Promise<Uint8Array> {
-  const values = (await directory.numbers(320)) ?? [];
   const count = 2 ** bits;
+  const values = (await directory.numbers(320, 3 * count)) ?? [];
   if (values.length < 3 * count) throw damaged(source.path, "its colour map is too short");
   return Uint8Array.from({ length: 3 * count }, (_, i) => values[(i % 3) * count + Math.floor(i / 3)] >> 8);
 }
@@ -142,7 +144,12 @@ interface OpenLevel {
 }
 
 function remember<T>(known: Map<number, Promise<T>>, key: number, make: () => Promise<T>): Promise<T> {
-  const value = known.get(key) ?? make();
+  const value =
+    known.get(key) ??
+    make().catch((error: unknown) => {
+      known.delete(key); // a server that failed once may answer the next time
+      throw error;
+    });
   known.set(key, value);
   return value;
 }

@@ -2,9 +2,9 @@
  * @file From decoded bytes to samples: predictors undone in the file's byte order, bits unpacked, bytes put in this
  * machine's order. Source: TIFF 6.0 section 14; Adobe Photoshop TIFF Technical Note 3 (floating point predictor).
  */
+import { accumulate, undoFloatPredictor } from "../../cog/undo-predictor.js";
 import type { PixelArray } from "../../contract.js";
 import type { Layout, SampleType } from "./layout.js";
-import { accumulate, undoFloatPredictor } from "./predictor.js";
 
 /** Samples of a block [rows, width, samples]; `bytes` is changed in place. */
 export function toSamples(bytes: Buffer, layout: Layout, rows: number, width: number, samples: number): PixelArray {

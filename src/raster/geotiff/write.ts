@@ -1,4 +1,5 @@
 /** @file A GeoTIFF written row by row: a COG of src/cog, and the names of its values beside it, for which GeoTIFF has no place. */
+import { rm } from "node:fs/promises";
 import { type CogOptions, type RowWriter, writeCog } from "../../cog/index.js";
 import { writeFileAtomic } from "../../files.js";
 import type { Color } from "../png.js";
@@ -29,5 +30,7 @@ export async function writeGeoTiff(
 ): Promise<void> {
   const overviews = options.colors ? "mode" : "mean";
   await writeCog(path, { ...options, overviews, ...(grid && { geoTags: grid.tags }) }, fill);
-  if (categories) await writeFileAtomic(`${path}.aux.xml`, categoriesXml(categories));
+  const names = `${path}.aux.xml`;
+  if (categories) await writeFileAtomic(names, categoriesXml(categories));
+  else await rm(names, { force: true }); // those of a raster that was there before
 }

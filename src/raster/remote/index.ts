@@ -5,13 +5,13 @@ import { SegError } from "../../errors.js";
 import { insist, Interrupted, shownUrl } from "../../network.js";
 import { readExactly } from "../file-bytes.js";
 import { checkStatus, identityOf, partOf, refuseEncoded, unreachable, versionOf } from "./answers.js";
-import { saveBody } from "./download.js";
+import { refuseFull, saveBody } from "./download.js";
 import { BLOCK_BYTES, createRangeCache } from "./range-cache.js";
 import { fetchBlocks } from "./ranges.js";
 import { type Answer, createTransport, type Traffic, type Transport, type TransportOptions } from "./transport.js";
 import { parseUrl } from "./urls.js";
 
-export { isUrl, refuseOtherSchemes } from "./urls.js";
+export { fileNameOf, isUrl, refuseOtherSchemes } from "./urls.js";
 
 const CACHE_BYTES = 2 ** 26;
 
@@ -104,7 +104,9 @@ async function firstBlock({ body }: Answer, length: number): Promise<Buffer> {
 
 async function openCopy(home: URL, transport: Transport, { headers, body }: Answer): Promise<RemoteFile> {
   const path = shownUrl(home);
-  transport.allow(Number(headers["content-length"] ?? 0));
+  const length = Number(headers["content-length"] ?? 0);
+  transport.allow(length);
+  await refuseFull(path, length);
   const { handle, size } = await saveBody(body);
   transport.close();
   return {

@@ -6,6 +6,9 @@ import { changed, checkStatus, conditionOf, partOf, refuseEncoded, unreachable, 
 import { BLOCK_BYTES } from "./range-cache.js";
 import type { Answer, Transport } from "./transport.js";
 
+/** Bytes that count as progress: a server that sends a few at a time is given up all the same. */
+const PROGRESS_BYTES = 2 ** 14;
+
 /** A file that is read by ranges. */
 export interface RangeFile {
   readonly transport: Transport;
@@ -33,7 +36,7 @@ export async function fetchBlocks(file: RangeFile, first: number, count: number)
     if (done < end - from) throw new Interrupted("the answer was cut off");
   };
   const giveUp = (error: Interrupted) => unreachable(shownUrl(file.home), error);
-  await insist(fetchRest, giveUp, { firstPause: file.firstPauseMs });
+  await insist(fetchRest, giveUp, { firstPause: file.firstPauseMs, progress: () => Math.floor(done / PROGRESS_BYTES) });
   return blocks;
 }
 

@@ -13,6 +13,8 @@ export const MOST_REQUESTS = 4;
 const CONNECT_MS = 10_000;
 const READ_MS = 30_000;
 const MOST_BYTES = 2 ** 36;
+/** Bytes a millisecond that an answer brings on average after `readMs`: a server that drips would hold us for ever. */
+const SLOWEST = 1;
 
 /** How remote files are reached. */
 export interface TransportOptions {
@@ -28,7 +30,7 @@ export interface TransportOptions {
 export interface Network extends Partial<AddressRules> {
   /** Until a connection stands; default 10 s. */
   readonly connectMs?: number;
-  /** Without a byte, once connected; default 30 s. */
+  /** Without a byte, once connected, and for an answer that brings less than 1 kB a second; default 30 s. */
   readonly readMs?: number;
   /** Before a request is made again, doubled for each further try; default 200. */
   readonly firstPauseMs?: number;
@@ -119,7 +121,7 @@ function allow({ home, bytes, options }: State, more: number): void {
   const most = options.mostFetchedBytes ?? MOST_BYTES;
   if (bytes + more <= most) return;
   const reason = `needs more than the ${most} bytes that may be fetched of one file`;
-  throw new SegError(shownUrl(home), reason, "raise the limit, or download the file first", EXIT.guard);
+  throw new SegError(shownUrl(home), reason, "download the file first", EXIT.guard);
 }
 
 function send(state: State, url: URL, headers: Readonly<Record<string, string>>): Promise<Answer> {
@@ -150,7 +152,7 @@ function send(state: State, url: URL, headers: Readonly<Record<string, string>>)
 /** User and password of the address, for its own origin only. */
 function authorization({ home }: State, url: URL): Record<string, string> {
   if (url.origin !== home.origin || (!home.username && !home.password)) return {};
-  const pair = `${decodeURIComponent(home.username)}:${decodeURIComponent(home.password)}`;
+  const pair = decodeURIComponent(`${home.username}:${home.password}`); // parseUrl has seen that this works
   return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 
@@ -168,10 +170,15 @@ function answerOf(state: State, url: URL, response: IncomingMessage, watch: Watc
 }
 
 async function* bodyOf(state: State, url: URL, response: IncomingMessage, watch: Watch): AsyncGenerator<Buffer> {
+  const { readMs = READ_MS } = state.options.network ?? {};
+  const start = performance.now();
+  let received = 0;
   try {
     for await (const chunk of response) {
       const bytes: Buffer = chunk; // a stream without an encoding gives buffers
       watch.refresh();
+      received += bytes.length;
+      if (performance.now() - start > readMs + received / SLOWEST) throw new Interrupted("the server is too slow");
       allow(state, bytes.length);
       state.bytes += bytes.length;
       yield bytes;

@@ -32,5 +32,26 @@ function remedyOf(scheme: string): string {
 export function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url?.hostname) throw new SegError(shownUrl(text), "is not a valid address", "check its spelling");
+  if (decoded(url.username) === undefined || decoded(url.password) === undefined)
+    throw new SegError(shownUrl(url), "its user or password is not percent-encoded rightly", "write % as %25");
   return url;
+}
+
+/** The last part of an address' path as a name for files: decoded, without control characters and slashes; "scene" where nothing is left. */
+export function fileNameOf(address: string): string {
+  const path = URL.canParse(address) ? new URL(address).pathname : "";
+  const last = path.slice(path.lastIndexOf("/") + 1);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed here
+  const name = (decoded(last) ?? last).replace(/[\u0000-\u001f\u007f-\u009f/\\]+/g, "");
+  return /^\.*$/.test(name) ? "scene" : name;
+}
+
+/** Percent-encoded text in plain; undefined where it is not encoded rightly. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
 }

@@ -1,11 +1,11 @@
 /**
- * @file Predictors undone in place: sums of differences along each row. A loop for each word size, with the sums in local variables where a
+ * @file The predictors of TIFF undone in place: sums of differences along each row. A loop for each word size, with the sums in local variables where a
  * pixel has few samples: V8 compiles a loop that meets several array types as slow, generic code.
  * Source: TIFF 6.0 section 14; Adobe Photoshop TIFF Technical Note 3 (floating point predictor).
  */
 
 /** `rows` rows of `stride` words of `bits` bits; each word is the difference to that `step` before. Floats too are sums of their words. */
-export function accumulate(bytes: Buffer, rows: number, stride: number, step: number, bits: number): void {
+export function accumulate(bytes: Uint8Array, rows: number, stride: number, step: number, bits: number): void {
   const { buffer, byteOffset } = bytes;
   const count = rows * stride;
   if (bits === 16 && step % 2 === 0 && byteOffset % 4 === 0) {
