@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { silent } from "../../src/talk.js";
 import { startView, type View, type ViewOptions } from "../../src/view/index.js";
@@ -42,36 +42,53 @@ interface Opened {
   readonly requests: readonly { readonly url: string; readonly bytes: number }[];
 }
 
+let browser: Promise<Browser> | undefined;
+
+/** One browser for all tests; each has a context of its own. */
+function sharedBrowser(): Promise<Browser> {
+  browser ??= chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  return browser;
+}
+
+after(async () => (await browser)?.close());
+
 async function withPage<T>(
   map: string,
   options: ViewOptions,
   use: (opened: Opened) => Promise<T>,
-  scheme: "light" | "dark" = "light",
+  colorScheme: "light" | "dark" = "light",
 ): Promise<T> {
   const view = await startView(map, options, silent);
-  let browser: Browser | undefined;
+  const context = await (await sharedBrowser()).newContext({ viewport: { width: 1200, height: 760 }, colorScheme });
   try {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-    const page = await browser.newPage({ viewport: { width: 1200, height: 760 }, colorScheme: scheme });
-    const [complaints, requests]: [string[], { url: string; bytes: number }[]] = [[], []];
-    page.on("console", (message) => {
-      if (!/willReadFrequently/.test(message.text())) complaints.push(message.text()); // it is the tests that read the canvas
-    });
-    page.on("pageerror", (error) => complaints.push(error.message));
-    page.on("response", (answer) =>
-      requests.push({ url: answer.url(), bytes: Number(answer.headers()["content-length"]) }),
-    );
-    await page.addInitScript(
-      "globalThis.violations = []; addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective));",
-    );
+    const page = await context.newPage();
+    const heard = listenTo(page);
+    await page.addInitScript(WATCH);
     await page.goto(view.url);
     await drawn(page);
-    return await use({ page, view, complaints, requests });
+    return await use({ page, view, ...heard });
   } finally {
-    await browser?.close();
+    await context.close();
     await view.close();
   }
 }
+
+/** Collects what a page complains of and what it asks for. */
+function listenTo(page: Page): Pick<Opened, "complaints" | "requests"> {
+  const [complaints, requests]: [string[], { url: string; bytes: number }[]] = [[], []];
+  page.on("console", (message) => {
+    if (!/willReadFrequently/.test(message.text())) complaints.push(message.text()); // it is the tests that read the canvas
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("response", (answer) =>
+    requests.push({ url: answer.url(), bytes: Number(answer.headers()["content-length"]) }),
+  );
+  return { complaints, requests };
+}
+
+/** Collects violations of the policy inside the page. */
+const WATCH =
+  "globalThis.violations = []; addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective));";
 
 const drawn = (page: Page) => page.waitForSelector('#map[aria-busy="false"]');
 
