@@ -8,6 +8,7 @@ import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { writeCog } from "../../src/cog/index.js";
 import { silent } from "../../src/talk.js";
 import { startView, type View, type ViewOptions } from "../../src/view/index.js";
 import { fit, type Position, toScreen, type Viewport } from "../../src/view/page/viewport.js";
@@ -327,6 +328,54 @@ test("of a large map only what is looked at is read, and reduced copies are wher
       assert.equal(await page.locator("#source").isDisabled(), true);
       assert.match((await page.locator("#source-note").textContent()) ?? "", /no source is known/);
       assert.deepEqual(complaints, []);
+      await assertFaultTold(page);
+    });
+  }),
+);
+
+/** A server that is gone is told while tiles are missing, and what was missing is drawn once it is back. */
+async function assertFaultTold(page: Page): Promise<void> {
+  const notice = page.locator("#notice");
+  const move = async (key: string) => {
+    for (let i = 0; i < 20; i++) await page.keyboard.press(`Shift+${key}`);
+    await drawn(page);
+  };
+  assert.equal(await notice.isHidden(), true);
+  await page.route("**/map.tif", (route) => route.abort());
+  await move("ArrowDown");
+  assert.match((await notice.textContent()) ?? "", /^A part of the view cannot be read: ./);
+  await page.unroute("**/map.tif");
+  await move("ArrowUp");
+  assert.equal(await notice.isHidden(), true);
+  await move("ArrowDown");
+  assert.equal(await notice.isHidden(), true);
+  const { width, height } = await sizeOf(page);
+  assert.equal((await colorAt(page, { x: width / 2, y: height / 2 }))[3], 255);
+}
+
+test("of a map without reduced copies the middle is drawn and the page says so", options, () =>
+  withFolder(async (folder) => {
+    const [width, height] = [6000, 5000]; // more than is held at once
+    const path = join(folder, "map.tif");
+    const colors = new Map([[3, [200, 20, 10]] as const]);
+    const cog = { width, height, bands: 1, dtype: "uint8", colors, overviews: "none", blockSize: 512 } as const;
+    await writeCog(path, cog, async (writer) => {
+      const rows = new Uint8Array(width * 500).fill(3);
+      for (let y = 0; y < height; y += 500) await writer.write(rows);
+    });
+    await withPage(path, {}, async ({ page, requests }) => {
+      const [notice, asked] = [page.locator("#notice"), requests.length];
+      assert.match((await notice.textContent()) ?? "", /Zoom in .* no reduced copies/);
+      assert.equal(await page.getByRole("application", { name: "Class map" }).count(), 1);
+      const { width: across, height: down } = await sizeOf(page);
+      assert.deepEqual(await colorAt(page, { x: across / 2, y: down / 2 }), [200, 20, 10, 255]);
+      await keep(page, "cut");
+      await page.waitForTimeout(100);
+      assert.equal(requests.length, asked, "nothing is asked for again");
+      await page.locator("#map").focus();
+      for (let i = 0; i < 5; i++) await page.keyboard.press("+");
+      await drawn(page);
+      assert.equal(await notice.isHidden(), true);
     });
   }),
 );

@@ -209,6 +209,7 @@ test("the source: the summary's where it fits, left out with a note where it doe
     await assert.rejects(metaOf({ source: other }), /beside the map; give the scene the map was made of/);
     await assert.rejects(metaOf({ source: scene, bands: [0, 5, 1] }), /has no band 6; .*--bands/);
     await assert.rejects(metaOf({ source: scene, bands: [0, 1] }), /2 bands make no colour/);
+    await assert.rejects(startView(join(folder, "gone.tif"), {}, silent), /gone\.tif: no such file; /);
     await assert.rejects(startView("https://example.org/map.tif", {}, silent), /is not on this machine/);
     await assert.rejects(startView(scene, {}, silent), /is no class map: it holds 3 band\(s\) of uint8/);
   }));
@@ -259,7 +260,10 @@ test("a large map that names no class: a reduced copy may have lost some, so eve
 test("an address that came with the map is not asked, and no secret of an address is on the page", () =>
   withFolder(async (folder) => {
     let asked = 0;
-    const server = createServer((_, response) => void (asked++, response.writeHead(404).end())).listen(0, "127.0.0.1");
+    const server = createServer((_, response) => {
+      asked++;
+      response.writeHead(404).end();
+    }).listen(0, "127.0.0.1");
     await once(server, "listening");
     const map = join(folder, "map.tif");
     await writeClassMap(map, 64, 48, (x) => x % 3);
