@@ -372,9 +372,15 @@ test("of a map without reduced copies the middle is drawn and the page says so",
       await keep(page, "cut");
       await page.waitForTimeout(100);
       assert.equal(requests.length, asked, "nothing is asked for again");
-      await page.locator("#map").focus();
-      for (let i = 0; i < 5; i++) await page.keyboard.press("+");
+      await page.evaluate(
+        'document.querySelector("#map").dispatchEvent(new WheelEvent("wheel", { deltaY: -0.5, deltaMode: WheelEvent.DOM_DELTA_PAGE }))',
+      );
       await drawn(page);
+      const zoom = fit({ width, height }, { width: across, height: down }).zoom * Math.exp(0.5 * 0.002 * down); // half a page
+      assert.match(
+        (await page.locator("#scale-text").textContent()) ?? "",
+        new RegExp(` ${(100 * zoom).toPrecision(2)} %`),
+      );
       assert.equal(await notice.isHidden(), true);
     });
   }),

@@ -12,7 +12,7 @@ import { type CogOptions, writeCog } from "../../src/cog/index.js";
 import { predict } from "../../src/predict.js";
 import { type Grid, makeGrid, openGeoTiff, type Transform, writeGeoTiff } from "../../src/raster/index.js";
 import { silent } from "../../src/talk.js";
-import { startView } from "../../src/view/index.js";
+import { startView, type ViewOptions } from "../../src/view/index.js";
 import { placeOf } from "../../src/view/placement.js";
 import { openSourceTiles } from "../../src/view/source-tiles.js";
 import { fillIntegers } from "../support/filler.js";
@@ -169,11 +169,10 @@ test("a part of a scene is shown under a map of that part", () =>
     }
   }));
 
-test("the source: the summary's where it fits, left out with a note where it does not; one that was asked for must do", () =>
+test("the source: the summary's where it fits, left out with a note where it does not", () =>
   withFolder(async (folder) => {
     const map = join(folder, "map.tif");
     await writeClassMap(map, 64, 48, (x) => x % 3);
-    const scene = await writeScene(join(folder, "scene.tif"), [64, 48, 3]);
     const other = await writeScene(join(folder, "other.tif"), [64, 48, 3], undefined, {
       grid: makeGrid(64, 48, [0, 10, 0, 0, 0, -10], 32633),
     });
@@ -206,9 +205,19 @@ test("the source: the summary's where it fits, left out with a note where it doe
     const wanted = [/beside the map/, /gone\.tif: no such file/, /unknown form/, /json: is not JSON/];
     assert.equal(warnings.length, wanted.length);
     for (const [i, one] of wanted.entries()) assert.match(warnings[i], one);
-    await assert.rejects(metaOf({ source: other }), /beside the map; give the scene the map was made of/);
-    await assert.rejects(metaOf({ source: scene, bands: [0, 5, 1] }), /has no band 6; .*--bands/);
-    await assert.rejects(metaOf({ source: scene, bands: [0, 1] }), /2 bands make no colour/);
+  }));
+
+test("a source that was asked for must do, and so must the map", () =>
+  withFolder(async (folder) => {
+    const map = join(folder, "map.tif");
+    await writeClassMap(map, 64, 48, (x) => x % 3);
+    const scene = await writeScene(join(folder, "scene.tif"), [64, 48, 3]);
+    const grid = makeGrid(64, 48, [0, 10, 0, 0, 0, -10], 32633);
+    const other = await writeScene(join(folder, "other.tif"), [64, 48, 3], undefined, { grid });
+    const view = (options: ViewOptions) => startView(map, options, silent);
+    await assert.rejects(view({ source: other }), /beside the map; give the scene the map was made of/);
+    await assert.rejects(view({ source: scene, bands: [0, 5, 1] }), /has no band 6; .*--bands/);
+    await assert.rejects(view({ source: scene, bands: [0, 1] }), /2 bands make no colour/);
     await assert.rejects(startView(join(folder, "gone.tif"), {}, silent), /gone\.tif: no such file; /);
     await assert.rejects(startView("https://example.org/map.tif", {}, silent), /is not on this machine/);
     await assert.rejects(startView(scene, {}, silent), /is no class map: it holds 3 band\(s\) of uint8/);

@@ -80,7 +80,7 @@ function run(opened: Opened): () => void {
 
 function tellLack({ fault, isCut }: Lack): void {
   tell("tiles", fault === undefined ? undefined : faultLine("A part of the view cannot be read", fault));
-  tell("size", isCut ? "Zoom in to see the whole view: the file holds no reduced copies" : undefined);
+  tell("size", isCut ? "Zoom in to see everything: the file holds no reduced copies" : undefined);
 }
 
 function coloursOf({ classes, probability }: ViewMeta, { layer, hidden }: Choice): Colours {

@@ -20,7 +20,10 @@ interface Reading {
 /** Shows the pixel at a map position; returns it, or undefined where the position is outside. */
 export type Probe = (at: Position | undefined, isPinned: boolean) => Position | undefined;
 
-/** Reads the pixel a pointer rests on; a later one replaces an earlier one that is still being read. `onFault` hears why none can be read, or of no fault. */
+/**
+ * Reads the pixel a pointer rests on; a later one replaces an earlier one that is still being read. `onFault` hears why one cannot be read, and
+ * nothing when the next is begun.
+ */
 export function createProbe(
   meta: ViewMeta,
   map: BlockFile,
