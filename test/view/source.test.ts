@@ -173,6 +173,7 @@ test("the source: the summary's where it fits, left out with a note where it doe
   withFolder(async (folder) => {
     const map = join(folder, "map.tif");
     await writeClassMap(map, 64, 48, (x) => x % 3);
+    await writeScene(join(folder, "scene.tif"), [64, 48, 3]);
     const other = await writeScene(join(folder, "other.tif"), [64, 48, 3], undefined, {
       grid: makeGrid(64, 48, [0, 10, 0, 0, 0, -10], 32633),
     });
