@@ -1,5 +1,5 @@
 /**
- * @file The files of the page, read once: its own scripts (compiled, or compiled now where the program runs from source) and
+ * @file The files of the page, each read when it is first asked for: its own scripts (compiled, or compiled now where the program runs from source) and
  * geotiff.js as its makers bundle it for browsers.
  */
 import { existsSync } from "node:fs";
@@ -12,7 +12,7 @@ import { STYLE } from "./style.js";
 /** A file served as it is. */
 export interface Asset {
   readonly type: string;
-  readonly body: Buffer;
+  body(): Promise<Buffer>;
 }
 
 /** Modules of page/ that run in the browser. */
@@ -25,6 +25,7 @@ const MODULES = [
   "frame",
   "gestures",
   "layers",
+  "notices",
   "pieces",
   "probe",
   "pyramid",
@@ -33,27 +34,25 @@ const MODULES = [
 ];
 const SCRIPT = "text/javascript; charset=utf-8";
 
-let loaded: Promise<ReadonlyMap<string, Asset>> | undefined;
+const asset = (type: string, load: () => Promise<Buffer | string>): Asset => {
+  let loaded: Promise<Buffer> | undefined;
+  return {
+    type,
+    body() {
+      loaded ??= load().then((content) => Buffer.from(content));
+      return loaded;
+    },
+  };
+};
 
-/** The page's files by path; read when first asked for. */
-export function loadAssets(): Promise<ReadonlyMap<string, Asset>> {
-  loaded ??= readAssets();
-  return loaded;
-}
-
-async function readAssets(): Promise<Map<string, Asset>> {
-  const asset = (type: string, body: string | Buffer) => ({ type, body: Buffer.from(body) });
-  const scripts = await Promise.all(
-    MODULES.map(async (name) => [`/${name}.js`, asset(SCRIPT, await script(name))] as const),
-  );
-  return new Map([
-    ["/", asset("text/html; charset=utf-8", PAGE)],
-    ["/style.css", asset("text/css; charset=utf-8", STYLE)],
-    ["/icon.svg", asset("image/svg+xml", ICON)],
-    ["/geotiff.js", asset(SCRIPT, await readFile(geotiffBundle()))],
-    ...scripts,
-  ]);
-}
+/** The page's files by path. */
+export const ASSETS: ReadonlyMap<string, Asset> = new Map([
+  ["/", asset("text/html; charset=utf-8", async () => PAGE)],
+  ["/style.css", asset("text/css; charset=utf-8", async () => STYLE)],
+  ["/icon.svg", asset("image/svg+xml", async () => ICON)],
+  ["/geotiff.js", asset(SCRIPT, () => readFile(geotiffBundle()))],
+  ...MODULES.map((name) => [`/${name}.js`, asset(SCRIPT, () => script(name))] as const),
+]);
 
 async function script(name: string): Promise<string> {
   const compiled = join(import.meta.dirname, "page", `${name}.js`);

@@ -15,7 +15,7 @@ export const PAGE = `<!doctype html>
 </head>
 <body>
 <main>
-<canvas id="map" tabindex="0" role="application" aria-busy="true" aria-describedby="keys"></canvas>
+<canvas id="map" tabindex="0" role="application" aria-label="Class map" aria-busy="true" aria-describedby="keys"></canvas>
 <div class="tools" role="group" aria-label="Zoom">
 <button id="zoom-in" type="button" title="Zoom in (+)" aria-label="Zoom in">+</button>
 <button id="zoom-out" type="button" title="Zoom out (-)" aria-label="Zoom out">&minus;</button>

@@ -5,15 +5,16 @@
 import { type FileHandle, open } from "node:fs/promises";
 import pLimit from "p-limit";
 import { errorLine } from "../errors.js";
+import { shownUrl } from "../network.js";
 import type { GeoRaster } from "../raster/index.js";
 import type { Talk } from "../talk.js";
-import { loadAssets } from "./assets.js";
+import { ASSETS } from "./assets.js";
 import { describeMap, openClassMap, openProbabilities } from "./map-file.js";
 import type { ViewMeta } from "./page/meta.js";
 import { sendFile } from "./ranges.js";
 import { type Handler, isLoopback, type Routes, startServer } from "./server.js";
 import { openSourceTiles, type SourceOptions, type SourceTiles } from "./source-tiles.js";
-import { readSummary } from "./summary.js";
+import { isElsewhere, readSummary } from "./summary.js";
 
 export interface ViewOptions extends SourceOptions {
   /** The scene under the map: a path, or a URL; default: what the map's summary names. */
@@ -60,7 +61,7 @@ export async function startView(path: string, options: ViewOptions, talk: Talk):
     const policy = contentPolicy(compressions.some((code) => WASM_DECODERS.includes(code)));
     const { host = "127.0.0.1", port = 0 } = options;
     const onFault = (error: unknown) => talk.warn(errorLine(error));
-    const server = keep(await startServer(await routesOf(served), { host, port, policy, onFault }));
+    const server = keep(await startServer(routesOf(served), { host, port, policy, onFault }));
     if (!isLoopback(host))
       talk.warn(`${host} can be reached from other machines: whoever has the address below sees the map`);
     return { url: server.url, meta, close };
@@ -70,22 +71,34 @@ export async function startView(path: string, options: ViewOptions, talk: Talk):
   }
 }
 
-/** A source that was asked for must do; one the summary names is left out with a note where it does not. */
+/**
+ * A source that was asked for must do; one the summary names is left out with a note where it does not. The summary came with the map, so nothing
+ * it says makes this machine ask another one.
+ */
 async function chooseSource(
   map: GeoRaster,
   { source, ...options }: ViewOptions,
   input: string | undefined,
   talk: Talk,
 ) {
-  const name = (path: string) => path.split(/[\\/]/).at(-1) ?? path;
-  if (source !== undefined) return { tiles: await openSourceTiles(source, map, options), note: name(source) };
+  if (source !== undefined) return { tiles: await openSourceTiles(source, map, options), note: nameOf(source) };
   if (input === undefined) return { note: "no source is known; name one with --source" };
+  if (isElsewhere(input)) {
+    talk.info(`the map was made of ${shownUrl(input)}; --source shows it`);
+    return { note: `${nameOf(input)} is on another machine; name it with --source` };
+  }
   try {
-    return { tiles: await openSourceTiles(input, map, options), note: name(input) };
+    return { tiles: await openSourceTiles(input, map, options), note: nameOf(input) };
   } catch (error) {
     talk.warn(`${errorLine(error)} (the map is shown alone)`);
-    return { note: `${name(input)} cannot be shown; see the terminal` };
+    return { note: `${nameOf(input)} cannot be shown; see the terminal` };
   }
+}
+
+/** The last part of a path, or of an address, whose query and password are not for the page. */
+function nameOf(path: string): string {
+  const shown = isElsewhere(path) ? shownUrl(path) : path;
+  return shown.split(/[\\/]/).findLast((part) => part !== "") ?? shown;
 }
 
 interface Served {
@@ -102,9 +115,10 @@ function contentPolicy(needsWasm: boolean): string {
   return `default-src 'none'; ${allowed}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 }
 
-async function routesOf({ meta, mapFile, probabilityFile, tiles }: Served): Promise<Routes> {
+function routesOf({ meta, mapFile, probabilityFile, tiles }: Served): Routes {
   const table = new Map<string, Handler>();
-  for (const [path, { type, body }] of await loadAssets()) table.set(path, sendBytes(type, body));
+  for (const [path, { type, body }] of ASSETS)
+    table.set(path, async (request, response) => sendBytes(type, await body())(request, response));
   table.set("/meta.json", sendBytes("application/json", Buffer.from(JSON.stringify(meta))));
   table.set("/map.tif", (request, response) => sendFile(mapFile, request, response, "image/tiff"));
   if (probabilityFile) {

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { SegError } from "../errors.js";
-import { type Color, defaultPalette, type GeoRaster, openGeoTiff } from "../raster/index.js";
+import { errorLine, SegError } from "../errors.js";
+import { type Color, defaultPalette, type GeoRaster, isUrl, openGeoTiff } from "../raster/index.js";
 import type { ClassEntry, ViewMeta } from "./page/meta.js";
 import type { MapSummary } from "./summary.js";
 
@@ -15,8 +15,7 @@ export const probabilityPath = (map: string): string => `${map.replace(/\.tiff?$
 
 /** Opens a class map; SegError for what is none. */
 export async function openClassMap(path: string): Promise<GeoRaster> {
-  if (/^https?:/i.test(path))
-    throw new SegError(path, "is not on this machine", "download the map; --source may be a URL");
+  if (isUrl(path)) throw new SegError(path, "is not on this machine", "download the map; --source may be a URL");
   const map = await openGeoTiff(path, { alpha: "band" });
   if (map.bands === 1 && map.dtype === "uint8") return map;
   await map.close();
@@ -24,15 +23,28 @@ export async function openClassMap(path: string): Promise<GeoRaster> {
   throw new SegError(path, reason, "give what seg predict wrote for a scene");
 }
 
-/** Opens the probabilities of a map where there are some that fit it; `warn` hears of those that do not. */
+/** Opens the probabilities of a map where there are some that belong to it; `warn` hears why those beside it are not shown. */
 export async function openProbabilities(map: GeoRaster, warn: (line: string) => void): Promise<GeoRaster | undefined> {
   const path = probabilityPath(map.path);
   if (!existsSync(path)) return undefined;
-  const raster = await openGeoTiff(path, { alpha: "band" });
-  if (raster.width === map.width && raster.height === map.height) return raster;
-  await raster.close();
-  warn(`${path}: is of another size than the map and not shown`);
+  try {
+    const raster = await openGeoTiff(path, { alpha: "band" });
+    const reason = mismatch(map, raster);
+    if (reason === undefined) return raster;
+    await raster.close();
+    warn(`${path}: ${reason} and not shown`);
+  } catch (error) {
+    warn(`${errorLine(error)} (the map is shown without probabilities)`); // nobody asked for them
+  }
   return undefined;
+}
+
+/** Why a file of probabilities is not the map's: its size, or a run of other scenes or settings (item KEY). */
+function mismatch(map: GeoRaster, probabilities: GeoRaster): string | undefined {
+  const [own, other] = [map, probabilities].map(({ metadata }) => metadata.get("KEY"));
+  if (own !== undefined && other !== undefined && own !== other) return "is of another run than the map";
+  const isAsLarge = probabilities.width === map.width && probabilities.height === map.height;
+  return isAsLarge ? undefined : "is of another size than the map";
 }
 
 /** What the page is told, but for the source. */
@@ -58,15 +70,26 @@ export async function describeMap(
   };
 }
 
-/** Named classes, else the values the colour map paints, else those that were seen. */
+/** Classes the file names, else the values its colour map paints, and all others there are or may be. */
 async function classesOf(map: GeoRaster, counts: Counts | undefined): Promise<ClassEntry[]> {
   const names = await classNames(map);
-  const values = names.length > 0 ? names.map((_, value) => value) : unnamedValues(map, counts);
+  const known = names.length > 0 ? names.map((_, value) => value) : BYTES.filter((value) => isPainted(map, value));
+  const seen = BYTES.filter((value) => (counts?.pixels[value] ?? 0) > 0);
+  const possible = known.length > 0 || counts?.precision === "exact" ? [] : BYTES; // a reduced copy may have lost some
+  const values = [...new Set([...known, ...seen, ...possible])].filter((value) => value !== map.nodata);
   const usual = defaultPalette(Math.max(0, ...values) + 1);
-  return values
-    .filter((value) => value !== map.nodata)
-    .map((value) => ({ value, name: names[value] || `class ${value}`, color: colorOf(map, value) ?? usual[value] }));
+  return values.map((value) => ({
+    value,
+    name: names[value] || `class ${value}`,
+    color: colorOf(map, value) ?? usual[value],
+  }));
 }
+
+const BYTES: readonly number[] = Array.from({ length: 256 }, (_, value) => value);
+
+/** Whether the file gives a value a colour: what has none is black in a colour map. */
+const isPainted = (map: GeoRaster, value: number): boolean =>
+  (colorOf(map, value) ?? []).some((channel) => channel > 0);
 
 /** Items CLASS_0, CLASS_1, ... of the file, else the category names GDAL keeps beside it. */
 async function classNames({ path, metadata }: GeoRaster): Promise<string[]> {
@@ -86,12 +109,6 @@ async function classNames({ path, metadata }: GeoRaster): Promise<string[]> {
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"' };
-
-function unnamedValues(map: GeoRaster, counts: Counts | undefined): number[] {
-  const all = Array.from({ length: 256 }, (_, value) => value);
-  const painted = all.filter((value) => (colorOf(map, value) ?? [0, 0, 0]).some((channel) => channel > 0));
-  return painted.length > 0 ? painted : all.filter((value) => (counts?.pixels[value] ?? 0) > 0);
-}
 
 function colorOf({ colorMap }: GeoRaster, value: number): Color | undefined {
   if (!colorMap) return undefined;
@@ -127,10 +144,19 @@ async function countAll(
   return { pixels, total: pixels.reduce((sum, count) => sum + count, 0), precision };
 }
 
-/** Bytes are 254ths, as `seg predict` writes them; other types are shares as they are. */
-function probabilityMeta({ bandNames, dtype, nodata }: GeoRaster): ViewMeta["probability"] {
-  const bands = bandNames.map((name, i) => name || `band ${i + 1}`);
-  return { bands, scale: dtype === "uint8" ? 1 / 254 : 1, ...(nodata !== undefined && { nodata }) };
+/** What the file says of its bands' scale; bytes of which it says nothing are 254ths, other types are shares as they are. */
+function probabilityMeta({ bandNames, dtype, nodata, metadata }: GeoRaster): ViewMeta["probability"] {
+  const itemOf = (band: number, name: string, usual: number): number => {
+    const text = metadata.get(`${band}:${name}`)?.trim() ?? "";
+    return text !== "" && Number.isFinite(Number(text)) ? Number(text) : usual;
+  };
+  const bands = bandNames.map((name, i) => ({
+    name: name || `band ${i + 1}`,
+    scale: itemOf(i, "SCALE", dtype === "uint8" ? 1 / 254 : 1),
+    offset: itemOf(i, "OFFSET", 0),
+  }));
+  const stored = nodata !== undefined && dtype === "float32" ? Math.fround(nodata) : nodata;
+  return { bands, ...(Number.isFinite(stored) && { nodata: stored }) }; // NaN stands for itself
 }
 
 /** Name and unit by the GeoKeys: citations, else the EPSG code. */

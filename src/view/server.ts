@@ -2,7 +2,7 @@
  * @file The viewer's HTTP server: this machine only unless asked otherwise, GET and HEAD only, no request of a foreign page, and a fixed set of
  * paths, so that nothing of a request ever names a file. Beyond the loopback every path begins with a random token.
  */
-import { randomBytes } from "node:crypto";
+import { randomBytes, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
@@ -77,9 +77,15 @@ async function answer(request: IncomingMessage, response: ServerResponse, rules:
   if (Number(headers["content-length"] ?? 0) > 0 || headers["transfer-encoding"] !== undefined) {
     return refuse(response, 413, "requests have no body here");
   }
-  const handler = url.startsWith(`${rules.prefix}/`) ? rules.routes(url.slice(rules.prefix.length)) : undefined;
+  const handler = isUnder(url, rules.prefix) ? rules.routes(url.slice(rules.prefix.length)) : undefined;
   if (!handler) return refuse(response, 404, "there is nothing here");
   await handler(request, response);
+}
+
+/** Whether a path begins with the prefix; how long the answer takes tells nothing of the prefix. */
+function isUnder(path: string, prefix: string): boolean {
+  const [given, wanted] = [path.slice(0, prefix.length + 1), `${prefix}/`].map((text) => Buffer.from(text));
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
 /** A page of another site asks: browsers say so by Origin, and for images and the like by Sec-Fetch-Site. */

@@ -69,7 +69,7 @@ footer { margin-top: auto; font-variant-numeric: tabular-nums; }
 .tools button { width: 34px; height: 34px; padding: 0; border: 0; border-radius: 0; font-size: 18px; line-height: 1; background: var(--panel); }
 .scale { position: absolute; left: 14px; bottom: 14px; display: flex; align-items: center; gap: 8px; padding: 4px 9px; border-radius: 7px; background: var(--panel); font-size: 12px; font-variant-numeric: tabular-nums; pointer-events: none; box-shadow: 0 1px 5px rgb(0 0 0 / .3); }
 #scale-bar { height: 6px; border: 1.5px solid currentColor; border-top: 0; }
-#notice { position: absolute; left: 50%; top: 14px; transform: translateX(-50%); max-width: 70%; padding: 6px 13px; border-radius: 7px; background: var(--panel); box-shadow: 0 1px 5px rgb(0 0 0 / .3); pointer-events: none; }
+#notice { position: absolute; left: 50%; top: 14px; transform: translateX(-50%); width: max-content; max-width: 70%; padding: 6px 13px; border-radius: 7px; background: var(--panel); box-shadow: 0 1px 5px rgb(0 0 0 / .3); pointer-events: none; }
 [hidden] { display: none !important; }
 @media (max-width: 720px) {
   body { grid-template-columns: none; grid-template-rows: 58% 42%; }

@@ -2,7 +2,9 @@
 import { existsSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
+import { errorLine } from "../errors.js";
 import { readJson } from "../files.js";
+import { isUrl } from "../raster/index.js";
 
 const MOST_FIGURES = 60;
 
@@ -13,7 +15,7 @@ const shape = z.looseObject({
 
 /** The parts of a summary a view shows. */
 export interface MapSummary {
-  /** The scene the map was made of, as it can be opened from here. */
+  /** The scene the map was made of: a path as it can be opened from here, or an address. */
   readonly input?: string;
   /** Share of the pixels with data, 0..1, by class name. */
   readonly shares: ReadonlyMap<string, number>;
@@ -21,29 +23,41 @@ export interface MapSummary {
   readonly figures: readonly (readonly [string, number])[];
 }
 
-/** The summary beside a map; empty where there is none or it is of another form, and `warn` hears of the latter. */
+/** The summary beside a map; empty where there is none, or none that can be read, and `warn` hears of the latter. */
 export async function readSummary(mapPath: string, warn: (line: string) => void): Promise<MapSummary> {
   const path = `${mapPath}.summary.json`;
   const none = { shares: new Map(), figures: [] };
   if (!existsSync(path)) return none;
-  const parsed = shape.safeParse(await readJson(path));
-  if (!parsed.success) {
-    warn(`${path}: is of an unknown form and not shown`);
-    return none;
-  }
-  const { input, classes = [] } = parsed.data;
+  const parsed = await parse(path, warn);
+  if (!parsed) return none;
+  const { input, classes = [] } = parsed;
   return {
     input: input && locate(input.path, dirname(mapPath)),
     shares: sharesOf(classes),
-    figures: numbersIn(parsed.data, "").slice(0, MOST_FIGURES),
+    figures: numbersIn(parsed, "").slice(0, MOST_FIGURES),
   };
+}
+
+async function parse(path: string, warn: (line: string) => void): Promise<z.infer<typeof shape> | undefined> {
+  try {
+    const parsed = shape.safeParse(await readJson(path));
+    if (parsed.success) return parsed.data;
+    warn(`${path}: is of an unknown form and not shown`);
+  } catch (error) {
+    warn(`${errorLine(error)} (the map is shown without it)`); // nobody asked for it
+  }
+  return undefined;
 }
 
 /** Paths are as they were typed for `seg predict`: from its folder, which may be the map's. */
 function locate(path: string, folder: string): string {
-  if (/^https?:/i.test(path) || isAbsolute(path) || existsSync(path)) return path;
+  if (isElsewhere(path) || isAbsolute(path) || existsSync(path)) return path;
   return join(folder, path);
 }
+
+/** Whether opening a path would ask another machine: an address, or a share of a Windows network. */
+export const isElsewhere = (path: string): boolean =>
+  isUrl(path) || (process.platform === "win32" && /^[\\/]{2}/.test(path));
 
 function sharesOf(classes: readonly { name?: string; pixels?: number; share?: number }[]): Map<string, number> {
   const total = classes.reduce((sum, { pixels = 0 }) => sum + pixels, 0);

@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { writeCog } from "../../src/cog/index.js";
 import { silent } from "../../src/talk.js";
 import { startView, type View, type ViewOptions } from "../../src/view/index.js";
 import { fit, type Position, toScreen, type Viewport } from "../../src/view/page/viewport.js";
@@ -42,36 +43,53 @@ interface Opened {
   readonly requests: readonly { readonly url: string; readonly bytes: number }[];
 }
 
+let browser: Promise<Browser> | undefined;
+
+/** One browser for all tests; each has a context of its own. */
+function sharedBrowser(): Promise<Browser> {
+  browser ??= chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  return browser;
+}
+
+after(async () => (await browser)?.close());
+
 async function withPage<T>(
   map: string,
   options: ViewOptions,
   use: (opened: Opened) => Promise<T>,
-  scheme: "light" | "dark" = "light",
+  colorScheme: "light" | "dark" = "light",
 ): Promise<T> {
   const view = await startView(map, options, silent);
-  let browser: Browser | undefined;
+  const context = await (await sharedBrowser()).newContext({ viewport: { width: 1200, height: 760 }, colorScheme });
   try {
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-    const page = await browser.newPage({ viewport: { width: 1200, height: 760 }, colorScheme: scheme });
-    const [complaints, requests]: [string[], { url: string; bytes: number }[]] = [[], []];
-    page.on("console", (message) => {
-      if (!/willReadFrequently/.test(message.text())) complaints.push(message.text()); // it is the tests that read the canvas
-    });
-    page.on("pageerror", (error) => complaints.push(error.message));
-    page.on("response", (answer) =>
-      requests.push({ url: answer.url(), bytes: Number(answer.headers()["content-length"]) }),
-    );
-    await page.addInitScript(
-      "globalThis.violations = []; addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective));",
-    );
+    const page = await context.newPage();
+    const heard = listenTo(page);
+    await page.addInitScript(WATCH);
     await page.goto(view.url);
     await drawn(page);
-    return await use({ page, view, complaints, requests });
+    return await use({ page, view, ...heard });
   } finally {
-    await browser?.close();
+    await context.close();
     await view.close();
   }
 }
+
+/** Collects what a page complains of and what it asks for. */
+function listenTo(page: Page): Pick<Opened, "complaints" | "requests"> {
+  const [complaints, requests]: [string[], { url: string; bytes: number }[]] = [[], []];
+  page.on("console", (message) => {
+    if (!/willReadFrequently/.test(message.text())) complaints.push(message.text()); // it is the tests that read the canvas
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("response", (answer) =>
+    requests.push({ url: answer.url(), bytes: Number(answer.headers()["content-length"]) }),
+  );
+  return { complaints, requests };
+}
+
+/** Collects violations of the policy inside the page. */
+const WATCH =
+  "globalThis.violations = []; addEventListener('securitypolicyviolation', (event) => violations.push(event.violatedDirective));";
 
 const drawn = (page: Page) => page.waitForSelector('#map[aria-busy="false"]');
 
@@ -310,6 +328,60 @@ test("of a large map only what is looked at is read, and reduced copies are wher
       assert.equal(await page.locator("#source").isDisabled(), true);
       assert.match((await page.locator("#source-note").textContent()) ?? "", /no source is known/);
       assert.deepEqual(complaints, []);
+      await assertFaultTold(page);
+    });
+  }),
+);
+
+/** A server that is gone is told while tiles are missing, and what was missing is drawn once it is back. */
+async function assertFaultTold(page: Page): Promise<void> {
+  const notice = page.locator("#notice");
+  const move = async (key: string) => {
+    for (let i = 0; i < 20; i++) await page.keyboard.press(`Shift+${key}`);
+    await drawn(page);
+  };
+  assert.equal(await notice.isHidden(), true);
+  await page.route("**/map.tif", (route) => route.abort());
+  await move("ArrowDown");
+  assert.match((await notice.textContent()) ?? "", /^A part of the view cannot be read: ./);
+  await page.unroute("**/map.tif");
+  await move("ArrowUp");
+  assert.equal(await notice.isHidden(), true);
+  await move("ArrowDown");
+  assert.equal(await notice.isHidden(), true);
+  const { width, height } = await sizeOf(page);
+  assert.equal((await colorAt(page, { x: width / 2, y: height / 2 }))[3], 255);
+}
+
+test("of a map without reduced copies the middle is drawn and the page says so", options, () =>
+  withFolder(async (folder) => {
+    const [width, height] = [6000, 5000]; // more than is held at once
+    const path = join(folder, "map.tif");
+    const colors = new Map([[3, [200, 20, 10]] as const]);
+    const cog = { width, height, bands: 1, dtype: "uint8", colors, overviews: "none", blockSize: 512 } as const;
+    await writeCog(path, cog, async (writer) => {
+      const rows = new Uint8Array(width * 500).fill(3);
+      for (let y = 0; y < height; y += 500) await writer.write(rows);
+    });
+    await withPage(path, {}, async ({ page, requests }) => {
+      const [notice, asked] = [page.locator("#notice"), requests.length];
+      assert.match((await notice.textContent()) ?? "", /Zoom in .* no reduced copies/);
+      assert.equal(await page.getByRole("application", { name: "Class map" }).count(), 1);
+      const { width: across, height: down } = await sizeOf(page);
+      assert.deepEqual(await colorAt(page, { x: across / 2, y: down / 2 }), [200, 20, 10, 255]);
+      await keep(page, "cut");
+      await page.waitForTimeout(100);
+      assert.equal(requests.length, asked, "nothing is asked for again");
+      await page.evaluate(
+        'document.querySelector("#map").dispatchEvent(new WheelEvent("wheel", { deltaY: -0.5, deltaMode: WheelEvent.DOM_DELTA_PAGE }))',
+      );
+      await drawn(page);
+      const zoom = fit({ width, height }, { width: across, height: down }).zoom * Math.exp(0.5 * 0.002 * down); // half a page
+      assert.match(
+        (await page.locator("#scale-text").textContent()) ?? "",
+        new RegExp(` ${(100 * zoom).toPrecision(2)} %`),
+      );
+      assert.equal(await notice.isHidden(), true);
     });
   }),
 );

@@ -2,8 +2,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { classColours, greyRamp, paintBand } from "../../src/view/page/colours.js";
-import { coverOf, extentOf, type Level, levelFor, visibleCells } from "../../src/view/page/pyramid.js";
-import { createTileCache } from "../../src/view/page/tile-cache.js";
+import {
+  coverOf,
+  extentOf,
+  factorsOf,
+  keyOf,
+  type Level,
+  levelFor,
+  stepOf,
+  visibleCells,
+} from "../../src/view/page/pyramid.js";
 import { fit, MOST_ZOOM, pan, toMap, toScreen, zoomAt } from "../../src/view/page/viewport.js";
 import { assertClose } from "../support/close.js";
 import { fill } from "../support/filler.js";
@@ -29,7 +37,7 @@ test("zooming keeps what lies under the cursor, moving moves by device pixels, a
 
 /** A map of 40,000 x 30,000 in blocks of 512 and its reduced copies. */
 const LEVELS: readonly Level[] = [1, 2, 4, 8, 16, 32, 64, 128].map((factor) => ({
-  ...{ factor, blockWidth: 512, blockHeight: 512 },
+  ...{ factorX: factor, factorY: factor, blockWidth: 512, blockHeight: 512 },
   ...{ width: Math.ceil(MAP.width / factor), height: Math.ceil(MAP.height / factor) },
 }));
 
@@ -39,8 +47,9 @@ test("the blocks of a view cover the screen, and are few at every zoom", () => {
     const zoom = 2 ** (-6 + 12 * picks[i]);
     const view = { x: picks[i + 1] * MAP.width, y: picks[i + 2] * MAP.height, zoom };
     const level = levelFor(LEVELS, zoom);
-    assert.ok(level === 0 || LEVELS[level].factor * zoom <= Math.SQRT2);
-    const cells = visibleCells(LEVELS, level, view, SCREEN);
+    assert.ok(level === 0 || stepOf(LEVELS[level]) * zoom <= Math.SQRT2);
+    const { cells, isCut } = visibleCells(LEVELS, level, view, SCREEN, 30);
+    assert.equal(isCut, false);
     assert.ok(cells.length <= 30, `${cells.length} blocks at ${zoom}`);
     const extents = cells.map((cell) => extentOf(LEVELS, cell));
     for (const corner of [
@@ -77,61 +86,53 @@ test("what covers a block in a coarser level holds all of it", () => {
   }
 });
 
-/** A cache whose tiles arrive when the test says so. */
-function heldCache(budget = 100) {
-  const held = new Map<string, { give: (tile: string) => void; fail: () => void; signal: AbortSignal }>();
-  const faults: unknown[] = [];
-  const cache = createTileCache<string>({
-    fetch: (key, signal) =>
-      new Promise((resolve, reject) => {
-        const end = (act: () => void) => () => {
-          held.delete(key);
-          act();
-        };
-        held.set(key, {
-          give: (tile) => end(() => resolve(tile))(),
-          fail: end(() => reject(new Error(`no ${key}`))),
-          signal,
-        });
-        signal.addEventListener(
-          "abort",
-          end(() => reject(signal.reason)),
-        );
-      }),
-    ...{ cost: (tile: string) => tile.length, budget, concurrency: 2 },
-    onTile: (error) => void (error !== undefined && faults.push(error)),
-  });
-  const settle = () => new Promise((resolve) => setImmediate(resolve));
-  return { cache, held, faults, settle };
-}
-
-test("tiles: two at a time in the order wanted, others stopped, the least used dropped, failures tried again and told once", async () => {
-  const { cache, held, faults, settle } = heldCache(10);
-  cache.want(["a", "b", "c"]);
-  assert.deepEqual([...held.keys()], ["a", "b"]);
-  held.get("a")?.give("aaaa");
-  await settle();
-  assert.deepEqual([[...held.keys()], cache.get("a")], [["b", "c"], "aaaa"]);
-  const stopped = held.get("b")?.signal;
-  cache.want(["c", "d"]);
-  await settle();
-  assert.deepEqual([stopped?.aborted, [...held.keys()].sort()], [true, ["c", "d"]]);
-  held.get("c")?.give("cccc");
-  await settle();
-  cache.get("a");
-  held.get("d")?.give("dddd");
-  await settle();
-  assert.deepEqual(
-    ["a", "c", "d"].map((key) => cache.get(key)),
-    ["aaaa", undefined, "dddd"],
-  ); // 12 bytes are over the budget, c was used least
-  cache.want(["e"]);
-  for (let i = 0; i < 3; i++) {
-    assert.equal(cache.isWaiting(["e"]), true);
-    held.get("e")?.fail();
-    await settle();
+test("of more blocks than can be held those around the middle are asked for, never more", () => {
+  const flat: Level = { factorX: 1, factorY: 1, width: 40_000, height: 30_000, blockWidth: 256, blockHeight: 256 };
+  for (const [width, height] of [
+    [40_000, 30_000],
+    [40_000, 200],
+    [200, 30_000],
+  ]) {
+    const map = { width, height };
+    const view = { ...fit(map, SCREEN), x: 0.4 * width };
+    const whole = visibleCells([{ ...flat, ...map }], 0, view, SCREEN);
+    const { cells, isCut } = visibleCells([{ ...flat, ...map }], 0, view, SCREEN, 100);
+    assert.deepEqual([isCut, whole.isCut], [true, false]);
+    assert.ok(cells.length > 80 && cells.length <= 100, `${cells.length} blocks`);
+    assert.deepEqual(cells[0], whole.cells[0]);
+    const known = new Set(whole.cells.map(keyOf));
+    assert.ok(cells.every((cell) => known.has(keyOf(cell))));
+    assert.equal(new Set(cells.map(keyOf)).size, cells.length);
   }
-  assert.deepEqual([cache.isWaiting(["e"]), faults.length, held.size], [false, 1, 0]);
+});
+
+test("reduced copies by any step lie where they belong: sizes rounded up or down, long narrow maps, sizes of no step", () => {
+  const factors = (full: readonly number[], copy: readonly number[]) => {
+    const [a, b] = [full, copy].map(([width, height]) => ({ width, height }));
+    return Object.values(factorsOf(a, b));
+  };
+  for (const step of [2, 3, 5, 16]) {
+    for (const full of [
+      [1000, 701],
+      [701, 1000],
+      [10, 9999],
+      [40_001, 7],
+    ]) {
+      const sizes = (round: (value: number) => number) => full.map((length) => Math.max(1, round(length / step)));
+      assert.deepEqual(factors(full, sizes(Math.ceil)), [step, step], `${full} by ${step}`);
+      if (Math.min(...full) >= step) assert.deepEqual(factors(full, sizes(Math.floor)), [step, step]);
+    }
+  }
+  assert.deepEqual(factors([1000, 800], [400, 200]), [2.5, 4]);
+  const third: Level = {
+    width: 334,
+    height: 234,
+    ...factorsOf({ width: 1000, height: 701 }, { width: 334, height: 234 }),
+    blockWidth: 256,
+    blockHeight: 256,
+  };
+  const { x, y, right, bottom } = extentOf([third], { level: 0, column: 1, row: 0 });
+  assert.deepEqual([x, y, right, bottom], [768, 0, 1002, 702]);
 });
 
 test("colours: hidden classes and unknown values are transparent, greys run from black to white", () => {
@@ -143,14 +144,22 @@ test("colours: hidden classes and unknown values are transparent, greys run from
   const paint = (hidden: number[]) => [...paintBand(block, 0, classColours(classes, new Set(hidden)))];
   assert.deepEqual(paint([]), [1, 2, 3, 255, 250, 0, 9, 255, 0, 0, 0, 0, 0, 0, 0, 0]);
   assert.deepEqual(paint([4]).slice(4, 8), [0, 0, 0, 0]);
+  const stepped = { scale: 1 / 254, offset: 0 };
   const greys = { data: Uint8Array.of(9, 0, 9, 127, 9, 254, 9, 255), width: 4, height: 1, bands: 2 };
   assert.deepEqual(
-    [...paintBand(greys, 1, greyRamp(1 / 254, 255))],
+    [...paintBand(greys, 1, greyRamp(stepped, 255))],
     [0, 0, 0, 255, 128, 128, 128, 255, 255, 255, 255, 255, 0, 0, 0, 0],
   );
-  const floats = { data: Float32Array.of(0.5, Number.NaN, 2), width: 3, height: 1, bands: 1 };
+  const floats = { data: Float32Array.of(0.5, Number.NaN, 2, -9999), width: 4, height: 1, bands: 1 };
   assert.deepEqual(
-    [...paintBand(floats, 0, greyRamp(1, undefined))],
-    [128, 128, 128, 255, 0, 0, 0, 0, 255, 255, 255, 255],
+    [...paintBand(floats, 0, greyRamp({ scale: 1, offset: 0 }, -9999))],
+    [128, 128, 128, 255, 0, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0],
+  );
+  const words = { data: Uint16Array.of(0, 5000, 10_000, 65_535), width: 4, height: 1, bands: 1 };
+  assert.deepEqual(
+    [...paintBand(words, 0, greyRamp({ scale: 5e-5, offset: 0.5 }, 65_535))].filter(
+      (_, i) => i % 4 !== 1 && i % 4 !== 2,
+    ),
+    [128, 255, 191, 255, 255, 255, 0, 0],
   );
 });

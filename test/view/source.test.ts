@@ -1,14 +1,18 @@
 /** @file The scene under a map: where it lies, and what its tiles show, against sums done pixel by pixel. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import sharp from "sharp";
+import { type CogOptions, writeCog } from "../../src/cog/index.js";
 import { predict } from "../../src/predict.js";
-import { type Grid, makeGrid, openGeoTiff, type Transform } from "../../src/raster/index.js";
+import { type Grid, makeGrid, openGeoTiff, type Transform, writeGeoTiff } from "../../src/raster/index.js";
 import { silent } from "../../src/talk.js";
-import { startView } from "../../src/view/index.js";
+import { startView, type ViewOptions } from "../../src/view/index.js";
 import { placeOf } from "../../src/view/placement.js";
 import { openSourceTiles } from "../../src/view/source-tiles.js";
 import { fillIntegers } from "../support/filler.js";
@@ -165,11 +169,11 @@ test("a part of a scene is shown under a map of that part", () =>
     }
   }));
 
-test("the source: the summary's where it fits, left out with a note where it does not; one that was asked for must do", () =>
+test("the source: the summary's where it fits, left out with a note where it does not", () =>
   withFolder(async (folder) => {
     const map = join(folder, "map.tif");
     await writeClassMap(map, 64, 48, (x) => x % 3);
-    const scene = await writeScene(join(folder, "scene.tif"), [64, 48, 3]);
+    await writeScene(join(folder, "scene.tif"), [64, 48, 3]);
     const other = await writeScene(join(folder, "other.tif"), [64, 48, 3], undefined, {
       grid: makeGrid(64, 48, [0, 10, 0, 0, 0, -10], 32633),
     });
@@ -197,11 +201,25 @@ test("the source: the summary's where it fits, left out with a note where it doe
     assert.equal((await metaOf()).source.levels, 0);
     await summarise({ input: 5 });
     assert.equal((await metaOf()).source.levels, 0);
-    for (const [i, wanted] of [/beside the map/, /gone\.tif: no such file/, /unknown form/].entries())
-      assert.match(warnings[i], wanted);
-    await assert.rejects(metaOf({ source: other }), /beside the map; give the scene the map was made of/);
-    await assert.rejects(metaOf({ source: scene, bands: [0, 5, 1] }), /has no band 6; .*--bands/);
-    await assert.rejects(metaOf({ source: scene, bands: [0, 1] }), /2 bands make no colour/);
+    await writeFile(`${map}.summary.json`, '{"input": {"path": "scene.t');
+    assert.equal((await metaOf()).source.levels, 0);
+    const wanted = [/beside the map/, /gone\.tif: no such file/, /unknown form/, /json: is not JSON/];
+    assert.equal(warnings.length, wanted.length);
+    for (const [i, one] of wanted.entries()) assert.match(warnings[i], one);
+  }));
+
+test("a source that was asked for must do, and so must the map", () =>
+  withFolder(async (folder) => {
+    const map = join(folder, "map.tif");
+    await writeClassMap(map, 64, 48, (x) => x % 3);
+    const scene = await writeScene(join(folder, "scene.tif"), [64, 48, 3]);
+    const grid = makeGrid(64, 48, [0, 10, 0, 0, 0, -10], 32633);
+    const other = await writeScene(join(folder, "other.tif"), [64, 48, 3], undefined, { grid });
+    const view = (options: ViewOptions) => startView(map, options, silent);
+    await assert.rejects(view({ source: other }), /beside the map; give the scene the map was made of/);
+    await assert.rejects(view({ source: scene, bands: [0, 5, 1] }), /has no band 6; .*--bands/);
+    await assert.rejects(view({ source: scene, bands: [0, 1] }), /2 bands make no colour/);
+    await assert.rejects(startView(join(folder, "gone.tif"), {}, silent), /gone\.tif: no such file; /);
     await assert.rejects(startView("https://example.org/map.tif", {}, silent), /is not on this machine/);
     await assert.rejects(startView(scene, {}, silent), /is no class map: it holds 3 band\(s\) of uint8/);
   }));
@@ -231,8 +249,86 @@ test("classes of a map that names none: the colours it has, else the values in i
     const named = await writeScene(join(folder, "c.tif"), [8, 8, 1], data, { grid, nodata: 255, categories });
     assert.deepEqual(
       (await metaOf(named)).map(({ name }) => name),
-      categories,
+      [...categories, "class 6"],
     );
+  }));
+
+test("a large map that names no class: a reduced copy may have lost some, so every value may be one, those seen first", () =>
+  withFolder(async (folder) => {
+    const side = 2050; // more pixels than are counted
+    const data = new Uint8Array(side * side).fill(9);
+    data[side * 700 + 701] = 3;
+    const path = await writeScene(join(folder, "map.tif"), [side, side, 1], data, {
+      ...{ grid: gridOf(side, side), nodata: 255 },
+    });
+    const view = await startView(path, {}, silent);
+    await view.close();
+    const values = view.meta.classes.map(({ value }) => value);
+    assert.deepEqual([values[0], values.length, new Set(values).size, values.includes(255)], [9, 255, 255, false]);
+  }));
+
+test("an address that came with the map is not asked, and no secret of an address is on the page", () =>
+  withFolder(async (folder) => {
+    let asked = 0;
+    const server = createServer((_, response) => {
+      asked++;
+      response.writeHead(404).end();
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const map = join(folder, "map.tif");
+    await writeClassMap(map, 64, 48, (x) => x % 3);
+    const { port } = server.address() as AddressInfo; // what a server over TCP has
+    const address = `http://me:password@127.0.0.1:${port}/scenes/scene.tif?token=secret`;
+    await writeFile(`${map}.summary.json`, JSON.stringify({ input: { path: address } }));
+    const lines: string[] = [];
+    const hear = (line: string) => void lines.push(line);
+    try {
+      const view = await startView(map, { allowPrivateHosts: true }, { ...silent, info: hear, warn: hear });
+      await view.close();
+      const note = "scene.tif is on another machine; name it with --source";
+      assert.deepEqual([view.meta.source, asked], [{ levels: 0, note }, 0]);
+      assert.deepEqual(lines, [`the map was made of http://127.0.0.1:${port}/scenes/scene.tif; --source shows it`]);
+      const wanted = { source: address, allowPrivateHosts: true };
+      await assert.rejects(startView(map, wanted, silent), /scene\.tif/);
+      assert.ok(asked > 0);
+    } finally {
+      server.close();
+    }
+  }));
+
+test("probabilities of another run, of another size or damaged are left out with a warning; their scale is the file's", () =>
+  withFolder(async (folder) => {
+    const map = join(folder, "map.tif");
+    const grid = gridOf(8, 6);
+    const samples = new Uint8Array(48);
+    const options = { width: 8, height: 6, bands: 1, grid, nodata: 255 } as const;
+    await writeGeoTiff(map, { ...options, dtype: "uint8", metadata: { KEY: "a" } }, (writer) => writer.write(samples));
+    const shown = async () => {
+      const warnings: string[] = [];
+      const view = await startView(map, {}, { ...silent, warn: (line) => void warnings.push(line) });
+      await view.close();
+      return { probability: view.meta.probability, warnings: warnings.join() };
+    };
+    const path = join(folder, "map.prob.tif");
+    const write = (more: Partial<CogOptions>, height = 6) =>
+      writeCog(path, { width: 8, height, bands: 1, dtype: "uint8", ...more }, (writer) =>
+        writer.write(more.dtype === "float32" ? new Float32Array(8 * height) : new Uint8Array(8 * height)),
+      );
+    await write({ metadata: { KEY: "b" } });
+    const other = await shown();
+    assert.deepEqual([other.probability, /of another run/.test(other.warnings)], [undefined, true]);
+    await write({ metadata: { KEY: "a" } }, 7);
+    assert.match((await shown()).warnings, /map\.prob\.tif: is of another size than the map and not shown/);
+    await writeFile(path, "no raster");
+    assert.match((await shown()).warnings, /map\.prob\.tif: .*without probabilities/);
+    await write({ metadata: { KEY: "a" }, bandItems: [{ description: "x", scale: 0.01, offset: 0.25 }], nodata: 200 });
+    const own = { bands: [{ name: "x", scale: 0.01, offset: 0.25 }], nodata: 200 };
+    assert.deepEqual(await shown(), { probability: own, warnings: "" });
+    await write({});
+    assert.deepEqual((await shown()).probability, { bands: [{ name: "band 1", scale: 1 / 254, offset: 0 }] });
+    await write({ dtype: "float32", nodata: -0.1 });
+    const floats = { bands: [{ name: "band 1", scale: 1, offset: 0 }], nodata: Math.fround(-0.1) };
+    assert.deepEqual((await shown()).probability, floats);
   }));
 
 test("what seg predict writes is shown with its scene, shares, figures and probabilities", () =>
@@ -258,6 +354,7 @@ test("what seg predict writes is shown with its scene, shares, figures and proba
     );
     assert.ok(Math.abs(classes.reduce((sum, { share = 0 }) => sum + share, 0) - 1) < 1e-9);
     const names = [...CLASSES.map(({ name }) => `probability of ${name}`), "confidence", "disagreement"];
-    assert.deepEqual(probability, { bands: names, scale: 1 / 254, nodata: 255 });
+    const bands = names.map((name) => ({ name, scale: 1 / 254, offset: 0 }));
+    assert.deepEqual(probability, { bands, nodata: 255 });
     assert.ok(figures.some(([name]) => name === "seamScore") && figures.some(([name]) => name === "windows.columns"));
   }));

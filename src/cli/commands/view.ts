@@ -13,7 +13,7 @@ export const command = defineCommand(
   {
     source: {
       type: "string",
-      describe: "scene under the map (default: what it was predicted from)",
+      describe: "scene under the map (default: the file it was predicted from)",
       requiresArg: true,
     },
     bands: { ...bandsFlag, describe: "bands of the scene to show, 1-based: 4,3,2" },

@@ -1,31 +1,24 @@
 /** @file The page: reads what the server says of the map, opens it, and joins controls and gestures to what is drawn. */
-import { type ByteColours, classColours, greyRamp } from "./colours.js";
+import { classColours, type Colours, greyRamp } from "./colours.js";
 import { buildControls, type Choice, element } from "./controls.js";
-import { drawFrame } from "./frame.js";
+import { drawFrame, type Lack } from "./frame.js";
 import { type GestureTarget, listenToGestures } from "./gestures.js";
 import { type BlockFile, openFile, openSource, type SourceLayer } from "./layers.js";
 import type { ViewMeta } from "./meta.js";
+import { createNotices, faultLine } from "./notices.js";
 import { createProbe } from "./probe.js";
 import { fit, pan, type Position, toMap, type Viewport, zoomAt } from "./viewport.js";
 
 const canvas = element("map", HTMLCanvasElement);
+const tell = createNotices(element("notice", HTMLElement));
 
-start().catch((error) => tell("The map cannot be shown", error));
-
-function tell(what: string, error: unknown): void {
-  const notice = element("notice", HTMLElement);
-  notice.hidden = false;
-  notice.textContent = `${what}: ${error instanceof Error ? error.message : error}`;
-}
+start().catch((error) => tell("page", faultLine("The map cannot be shown", error)));
 
 async function start(): Promise<void> {
   const meta: ViewMeta = await (await fetch("meta.json")).json();
   const count = countBytes(meta);
   let draw = () => {};
-  const onTile = (error?: unknown) => {
-    if (error !== undefined) tell("A part of the map cannot be read", error);
-    draw();
-  };
+  const onTile = () => draw();
   const map = await openFile("map.tif", count, onTile);
   const probabilities = meta.probability && (await openFile("map.prob.tif", count, onTile));
   draw = run({ meta, map, probabilities, source: openSource(meta, onTile) });
@@ -51,7 +44,7 @@ interface Opened {
 /** What is on the screen; the view is the whole map until it is moved. */
 interface Screen {
   choice: Choice;
-  colours: ByteColours;
+  colours: Colours;
   view?: Viewport;
   pin?: Position;
 }
@@ -64,8 +57,9 @@ function run(opened: Opened): () => void {
   let isPlanned = false;
   const frame = () => {
     isPlanned = false;
-    const isWaiting = drawFrame(context, { ...opened, ...screen, view: screen.view ?? fit(meta, canvas) });
-    canvas.setAttribute("aria-busy", String(isWaiting));
+    const lack = drawFrame(context, { ...opened, ...screen, view: screen.view ?? fit(meta, canvas) });
+    canvas.setAttribute("aria-busy", String(lack.isWaiting));
+    tellLack(lack);
   };
   const draw = () => {
     if (!isPlanned) requestAnimationFrame(frame);
@@ -84,13 +78,21 @@ function run(opened: Opened): () => void {
   return draw;
 }
 
-function coloursOf({ classes, probability }: ViewMeta, { layer, hidden }: Choice): ByteColours {
-  return layer === "classes" ? classColours(classes, hidden) : greyRamp(probability?.scale ?? 1, probability?.nodata);
+function tellLack({ fault, isCut }: Lack): void {
+  tell("tiles", fault === undefined ? undefined : faultLine("A part of the view cannot be read", fault));
+  tell("size", isCut ? "Zoom in to see everything: the file holds no reduced copies" : undefined);
+}
+
+function coloursOf({ classes, probability }: ViewMeta, { layer, hidden }: Choice): Colours {
+  const band = layer === "classes" ? undefined : probability?.bands[layer];
+  return band ? greyRamp(band, probability?.nodata) : classColours(classes, hidden);
 }
 
 /** What gestures do to the screen. */
 function targetOf({ meta, map, probabilities }: Opened, screen: Screen, draw: () => void): GestureTarget {
-  const probe = createProbe(meta, map, probabilities, (error) => tell("The pixel cannot be read", error));
+  const onFault = (error?: unknown) =>
+    tell("pixel", error === undefined ? undefined : faultLine("The pixel cannot be read", error));
+  const probe = createProbe(meta, map, probabilities, onFault);
   const viewNow = () => screen.view ?? fit(meta, canvas);
   const move = (view: Viewport | undefined) => {
     screen.view = view;

@@ -1,7 +1,7 @@
 /** @file A cloud-optimised GeoTIFF read by range requests: its sizes, and their blocks as bytes. Decoding is geotiff.js's. */
 import type { GeoTIFFImage } from "geotiff";
 import { createPieces } from "./pieces.js";
-import type { Block, Level } from "./pyramid.js";
+import { type Block, factorsOf, type Level } from "./pyramid.js";
 
 /** The bundle is a script of its own that defines this name. */
 declare const GeoTIFF: typeof import("geotiff");
@@ -10,6 +10,8 @@ declare const GeoTIFF: typeof import("geotiff");
 export interface Cog {
   /** From the full size down. */
   readonly levels: readonly Level[];
+  /** Bytes of a pixel with all its samples. */
+  readonly pixelBytes: number;
   block(level: number, column: number, row: number, signal: AbortSignal): Promise<Block>;
 }
 
@@ -27,20 +29,21 @@ export async function openCog(url: string, onBytes: (count: number) => void): Pr
     const kind = Number((await image.fileDirectory.loadValue("NewSubfileType")) ?? 0);
     if (i === 0 || (kind & 5) === 1) images.push(image); // reduced copies, but not those of a mask
   }
-  images.sort((a, b) => b.getWidth() - a.getWidth());
+  images.sort((a, b) => b.getWidth() * b.getHeight() - a.getWidth() * a.getHeight());
   const levels = images.map((image) => levelOf(image, images[0]));
   return {
     levels,
+    pixelBytes: Math.max(1, images[0].getBytesPerPixel()),
     block: (level, column, row, signal) => readBlock(images[level], levels[level], column, row, signal),
   };
 }
 
 function levelOf(image: GeoTIFFImage, full: GeoTIFFImage): Level {
-  const [width, height] = [image.getWidth(), image.getHeight()];
+  const size = { width: image.getWidth(), height: image.getHeight() };
   const isUseful = image.isTiled && Math.max(image.getTileWidth(), image.getTileHeight()) <= MOST_SIDE;
   return {
-    factor: 2 ** Math.round(Math.log2(full.getWidth() / width)), // sizes are rounded up, steps are whole
-    ...{ width, height },
+    ...size,
+    ...factorsOf({ width: full.getWidth(), height: full.getHeight() }, size),
     blockWidth: isUseful ? image.getTileWidth() : SIDE,
     blockHeight: isUseful ? image.getTileHeight() : SIDE,
   };

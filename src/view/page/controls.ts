@@ -65,7 +65,7 @@ function describe({ name, width, height, system, transform, unit }: ViewMeta): v
 function buildLayers({ probability }: ViewMeta, change: Change): void {
   const select = element("layer", HTMLSelectElement);
   select.add(new Option("classes", "classes"));
-  for (const [i, name] of (probability?.bands ?? []).entries()) select.add(new Option(name, String(i)));
+  for (const [i, { name }] of (probability?.bands ?? []).entries()) select.add(new Option(name, String(i)));
   select.disabled = probability === undefined;
   select.title = select.disabled ? "There are no probabilities beside the map" : "";
   select.addEventListener("change", () => {

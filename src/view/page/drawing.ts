@@ -1,5 +1,5 @@
 /** @file Pictures in several sizes drawn to a canvas: each block where it is at hand, what coarser levels hold of it where it is not. */
-import { type Cell, coverOf, extentOf, keyOf, type Level } from "./pyramid.js";
+import { type Cell, coverOf, extentOf, keyOf, type Level, stepOf } from "./pyramid.js";
 import { type Size, toScreen, type Viewport } from "./viewport.js";
 
 /** A layer: its sizes, the picture of a cell if it is at hand. */
@@ -11,6 +11,8 @@ export interface Layer {
   /** Whether coarse levels cost no more than fine ones. */
   readonly isCheap: boolean;
   readonly opacity: number;
+  /** Cells of a level that may be asked for at once. */
+  most(level: Level): number;
 }
 
 /** Draws the cells of one level, clipped to the map. */
@@ -27,7 +29,7 @@ export function drawLayer(
   context.globalAlpha = layer.opacity;
   for (const cell of cells) {
     const picture = layer.picture(keyOf(cell));
-    context.imageSmoothingEnabled = layer.isSmooth && layer.levels[cell.level].factor * view.zoom < 1;
+    context.imageSmoothingEnabled = layer.isSmooth && stepOf(layer.levels[cell.level]) * view.zoom < 1;
     if (picture) drawCell(context, layer, cell, picture, view, screen);
     else drawCoarser(context, layer, cell, view, screen);
   }

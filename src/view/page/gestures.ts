@@ -16,6 +16,8 @@ export interface GestureTarget {
 /** Device pixels a pointer may move between press and release of a click. */
 const SLACK = 5;
 const KEY_STEP = 96;
+/** Pixels a wheel's line stands for. */
+const LINE = 30;
 
 /** Starts listening on a canvas. */
 export function listenToGestures(canvas: HTMLCanvasElement, target: GestureTarget): void {
@@ -24,8 +26,8 @@ export function listenToGestures(canvas: HTMLCanvasElement, target: GestureTarge
     "wheel",
     (event) => {
       event.preventDefault();
-      const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 30 : 1;
-      target.zoom(positionOf(canvas, event), Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.002)));
+      const pixels = event.deltaY * wheelUnit(event, canvas);
+      target.zoom(positionOf(canvas, event), Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.002)));
     },
     { passive: false },
   );
@@ -34,6 +36,12 @@ export function listenToGestures(canvas: HTMLCanvasElement, target: GestureTarge
     if (event.ctrlKey || event.metaKey || event.altKey || !pressKey(event, canvas, target)) return;
     event.preventDefault();
   });
+}
+
+/** Pixels to one of what a wheel counts in: pixels, lines, or pages, which are as high as the canvas. */
+function wheelUnit({ deltaMode }: WheelEvent, { clientHeight }: HTMLCanvasElement): number {
+  if (deltaMode === WheelEvent.DOM_DELTA_PAGE) return clientHeight;
+  return deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE : 1;
 }
 
 function positionOf(canvas: HTMLCanvasElement, { clientX, clientY }: MouseEvent): Position {

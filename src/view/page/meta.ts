@@ -9,6 +9,13 @@ export interface ClassEntry {
   readonly share?: number;
 }
 
+/** A band of the file of probabilities: a sample times `scale` plus `offset` is a value from 0 to 1. */
+export interface ProbabilityBand {
+  readonly name: string;
+  readonly scale: number;
+  readonly offset: number;
+}
+
 /** Everything the page has to know before it reads pixels; sizes in pixels of the map. */
 export interface ViewMeta {
   readonly name: string;
@@ -18,8 +25,8 @@ export interface ViewMeta {
   readonly classes: readonly ClassEntry[];
   /** What the shares were counted on: every pixel, or a reduced copy of the map. */
   readonly sharesAre?: "exact" | "about";
-  /** The file of probabilities: its bands' names and what one step of a sample is worth. */
-  readonly probability?: { readonly bands: readonly string[]; readonly scale: number; readonly nodata?: number };
+  /** The file of probabilities; `nodata` as a sample stores it. */
+  readonly probability?: { readonly bands: readonly ProbabilityBand[]; readonly nodata?: number };
   /** Levels of the source's tiles (0: full size), 0 where no source is shown; the note says what is shown, or why not. */
   readonly source: { readonly levels: number; readonly note: string };
   /** x = t[0] + column t[1] + row t[2], y = t[3] + column t[4] + row t[5]. */

@@ -29,7 +29,9 @@ export function createPieces(url: string, onBytes: (count: number) => void): Byt
     const [first, last] = [Math.floor(offset / PIECE), Math.floor((offset + length - 1) / PIECE)];
     fetchMissing(pieces, first, last, (from, count) => request(url, from, count, onBytes));
     const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
-    const found = await Promise.all(numbers.map((number) => use(pieces, number)));
+    const wanted = numbers.map((number) => use(pieces, number));
+    dropOldest(pieces); // only now that all are in hand: a slice may be longer than what is kept
+    const found = await Promise.all(wanted);
     signal?.throwIfAborted();
     return join(found, offset - first * PIECE, length);
   };
@@ -56,7 +58,8 @@ function fetchMissing(
     for (let i = from; i <= number; i++) {
       const piece = loaded.then((bytes) => bytes.subarray((i - from) * PIECE, (i - from + 1) * PIECE));
       pieces.set(i, piece);
-      piece.catch(() => pieces.delete(i)); // who waits for it hears of the fault
+      const forget = () => pieces.get(i) === piece && pieces.delete(i); // another may have taken its place
+      piece.catch(forget); // who waits for it hears of the fault
     }
   }
 }
@@ -67,11 +70,14 @@ function use(pieces: Map<number, Promise<Uint8Array>>, number: number): Promise<
   if (!piece) throw new Error("internal: a piece was not asked for");
   pieces.delete(number);
   pieces.set(number, piece);
+  return piece;
+}
+
+function dropOldest(pieces: Map<number, unknown>): void {
   for (const oldest of pieces.keys()) {
-    if (pieces.size <= MOST_PIECES) break;
+    if (pieces.size <= MOST_PIECES) return;
     pieces.delete(oldest);
   }
-  return piece;
 }
 
 /** Browsers line up requests for one address behind their cache, so none is used. */
@@ -82,7 +88,9 @@ async function request(
   onBytes: (count: number) => void,
 ): Promise<Uint8Array> {
   const headers = { Range: `bytes=${from * PIECE}-${(from + count) * PIECE - 1}` };
-  const response = await fetch(url, { headers, cache: "no-store" });
+  const init: RequestInit & { cache: "no-store" } = { headers, cache: "no-store" }; // Node's types know no cache
+  const response = await fetch(url, init);
+  if (response.status === 416) return new Uint8Array(0); // all of it lies beyond the end of the file
   if (response.status !== 206) throw new Error(`the server answered ${response.status}`);
   const bytes = new Uint8Array(await response.arrayBuffer());
   onBytes(bytes.length);

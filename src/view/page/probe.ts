@@ -20,12 +20,15 @@ interface Reading {
 /** Shows the pixel at a map position; returns it, or undefined where the position is outside. */
 export type Probe = (at: Position | undefined, isPinned: boolean) => Position | undefined;
 
-/** Reads the pixel a pointer rests on; a later one replaces an earlier one that is still being read. */
+/**
+ * Reads the pixel a pointer rests on; a later one replaces an earlier one that is still being read. `onFault` hears why one cannot be read, and
+ * nothing when the next is begun.
+ */
 export function createProbe(
   meta: ViewMeta,
   map: BlockFile,
   probabilities: BlockFile | undefined,
-  onFault: (error: unknown) => void,
+  onFault: (error?: unknown) => void,
 ): Probe {
   let current = new AbortController();
   const read = async (pixel: Position, signal: AbortSignal, show: (more: Partial<Reading>) => void) => {
@@ -43,6 +46,7 @@ export function createProbe(
         showReading(meta, pixel && { column: pixel.x, row: pixel.y, ...more }, pixel !== undefined && isPinned);
     };
     show({});
+    onFault();
     const begin = () => {
       if (!pixel || signal.aborted) return;
       read(pixel, signal, show).catch((error) => signal.aborted || onFault(error));
@@ -108,10 +112,10 @@ function className({ classes, nodata }: ViewMeta, value: number): HTMLElement {
 
 function barsOf({ probability, classes }: ViewMeta, samples: readonly number[]): HTMLElement[] {
   if (!probability) return [];
-  const { bands, scale, nodata } = probability;
-  return bands.map((name, i) => {
+  const { bands, nodata } = probability;
+  return bands.map(({ name, scale, offset }, i) => {
     const isKnown = samples[i] !== nodata && !Number.isNaN(samples[i]);
-    const share = isKnown ? Math.min(Math.max(samples[i] * scale, 0), 1) : 0;
+    const share = isKnown ? Math.min(Math.max(samples[i] * scale + offset, 0), 1) : 0;
     const fill = make("div", "fill");
     fill.style.width = `${100 * share}%`;
     const owner = classes.find((entry) => name === `probability of ${entry.name}`);
