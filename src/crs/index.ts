@@ -51,8 +51,11 @@ export function systemOfGrid({ epsg, geoKeys }: Grid, subject: string): Referenc
   );
 }
 
-/** Projected by parameters: the geographic code then tells the datum only. */
-const isUserProjection = (geoKeys: Grid["geoKeys"]) => geoKeys.get(1024) === 1 && !geoKeys.has(3072);
+/** Whether a system is one of longitudes and latitudes. */
+export const isGeographic = ({ proj4 }: ReferenceSystem): boolean => /\+proj=longlat\b/.test(proj4);
+
+/** Whether GeoKeys tell a projection by parameters: the geographic code then tells the datum only. */
+export const isUserProjection = (geoKeys: Grid["geoKeys"]): boolean => geoKeys.get(1024) === 1 && !geoKeys.has(3072);
 
 const notConvertible = (subject: string, reason: string) =>
   new SegError(

@@ -20,25 +20,37 @@ const NOTHING = 1e-13;
 const ON_LINE = 1e-9;
 
 /**
- * Cuts one polygon, its exterior counter-clockwise and first, into those within -180..180. `wraps`: longitudes jump from 180 to -180, as conversions
- * give them; else they run on beyond.
+ * Cuts one polygon, its exterior counter-clockwise and first, into those within -180..180; none where nothing is left of it. `wraps`: longitudes jump
+ * from 180 to -180, as conversions give them; else they run on beyond. `decimals`: those of the text the polygons become, to which they are rounded
+ * before they are cut, so that no part is written that rounding would leave without area.
  */
-export function cutAtAntimeridian(rings: PolygonRings, wraps: boolean): PolygonRings[] {
+export function cutAtAntimeridian(rings: PolygonRings, wraps: boolean, decimals?: number): PolygonRings[] {
   if (!rings.some((ring) => leavesMap(ring, wraps))) return [rings];
+  const rounded = roundingTo(decimals);
   const loops: Position[][] = [];
   const chains: Chain[] = [];
   for (const ring of rings) {
-    const parts = cutRing(runningOn(ring, wraps));
+    const parts = cutRing(runningOn(ring.map(rounded), wraps), rounded);
     if (parts.length === 1 && !isOnEdge(parts[0][0])) loops.push(parts[0].slice(0, -1));
     else for (const positions of parts) chains.push({ positions, used: false });
   }
   const outlines = [...joinChains(chains).flatMap(simpleLoops), ...loops].map((loop) => Float64Array.from(loop.flat()));
-  const exteriors = outlines.filter((ring) => twiceSignedArea(ring) > NOTHING);
-  const holes = outlines.filter((ring) => twiceSignedArea(ring) < -NOTHING);
+  const exteriors = outlines.filter((ring) => twiceSignedArea(fromFirst(ring)) > NOTHING);
+  const holes = outlines.filter((ring) => twiceSignedArea(fromFirst(ring)) < -NOTHING);
   const polygons = exteriors.map((exterior) => [exterior]);
   for (const hole of holes) around(hole, polygons).push(hole);
   return polygons;
 }
+
+/** To so many decimals as writers round; to none where there is no number of them. */
+function roundingTo(decimals: number | undefined): (degrees: number) => number {
+  if (decimals === undefined) return (degrees) => degrees;
+  const unit = 10 ** decimals;
+  return (degrees) => Math.round(degrees * unit) / unit;
+}
+
+/** A ring moved to the origin, where the area of a sliver is not lost among its large coordinates. */
+const fromFirst = (ring: Float64Array) => ring.map((value, i) => value - ring[i % 2]);
 
 const isOnEdge = ([x]: Position) => Math.abs(x) === 180;
 
@@ -84,8 +96,8 @@ function snapped([x, y]: Position): Position {
  * A running ring as chains from line to line, each moved to -180..180; edges on a line are left out, for the rectangle's edge is walked there anyhow.
  * A ring that meets no line is one closed chain.
  */
-function cutRing(ring: readonly Position[]): Position[][] {
-  const positions = withCrossings(ring);
+function cutRing(ring: readonly Position[], rounded: (degrees: number) => number): Position[][] {
+  const positions = withCrossings(ring, rounded);
   const onLine = ([x]: Position) => (x - 180) % 360 === 0;
   const start = Math.max(0, positions.findIndex(onLine));
   const turn = ring[ring.length - 1][0] - ring[0][0];
@@ -103,7 +115,7 @@ function cutRing(ring: readonly Position[]): Position[][] {
 }
 
 /** A ring with the positions where its edges cross a line between their ends. */
-function withCrossings(ring: readonly Position[]): Position[] {
+function withCrossings(ring: readonly Position[], rounded: (degrees: number) => number): Position[] {
   const out: Position[] = [ring[0]];
   for (let i = 1; i < ring.length; i++) {
     const [from, to] = [ring[i - 1], ring[i]];
@@ -111,7 +123,7 @@ function withCrossings(ring: readonly Position[]): Position[] {
     const first =
       step > 0 ? 360 * Math.floor((from[0] + 180) / 360) + 180 : 360 * Math.ceil((from[0] - 180) / 360) - 180;
     for (let line = first; step * (to[0] - line) > 0; line += 360 * step) {
-      if (line !== from[0]) out.push([line, latitudeAt(line, from, to)]);
+      if (line !== from[0]) out.push([line, rounded(latitudeAt(line, from, to))]);
     }
     if (to[0] !== from[0] || to[1] !== from[1]) out.push(to);
   }
@@ -198,6 +210,7 @@ function simpleLoops(ring: readonly Position[]): Position[][] {
 /** The polygon a hole lies in: the one most of its corners are in, for some may touch. */
 function around(hole: Float64Array, polygons: Float64Array[][]): Float64Array[] {
   let best = polygons[0];
+  if (!best) throw new Error("internal: a hole lies in no polygon");
   let most = -1;
   for (const polygon of polygons.length > 1 ? polygons : []) {
     let inside = 0;

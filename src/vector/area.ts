@@ -2,7 +2,7 @@
  * @file Square metres of a raster's pixels: in the plane for projected systems, on the ellipsoid for geographic ones, where the outlines of pixels are
  * parallels and meridians and their areas exact.
  */
-import { ellipsoidOf, geodesicArea, type ReferenceSystem } from "../crs/index.js";
+import { ellipsoidOf, geodesicArea, isGeographic, type ReferenceSystem } from "../crs/index.js";
 import type { Transform } from "../raster/index.js";
 
 /** Area of a pixel in square metres: the same everywhere, or by row. */
@@ -29,8 +29,6 @@ export function pixelArea(transform: Transform, system: ReferenceSystem, width: 
     },
   };
 }
-
-const isGeographic = ({ proj4 }: ReferenceSystem) => /\+proj=longlat\b/.test(proj4);
 
 const UNITS: Readonly<Record<string, number>> = { m: 1, km: 1000, ft: 0.3048, "us-ft": 1200 / 3937 };
 
