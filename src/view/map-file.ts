@@ -1,17 +1,20 @@
 /** @file A class map and the probabilities beside it, opened for a view: checked, and described for the page. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { SegError } from "../errors.js";
-import { type Color, defaultPalette, type GeoRaster, openGeoTiff } from "../raster/index.js";
+import {
+  classNames,
+  type Color,
+  defaultPalette,
+  type GeoRaster,
+  openGeoTiff,
+  probabilitiesOf,
+} from "../raster/index.js";
 import type { ClassEntry, ViewMeta } from "./page/meta.js";
 import type { MapSummary } from "./summary.js";
 
 /** Largest number of pixels read to count classes. */
 const MOST_COUNTED = 2 ** 22;
-
-/** Path of the probabilities `seg predict` writes beside a map. */
-export const probabilityPath = (map: string): string => `${map.replace(/\.tiff?$/i, "")}.prob.tif`;
 
 /** Opens a class map; SegError for what is none. */
 export async function openClassMap(path: string): Promise<GeoRaster> {
@@ -26,7 +29,7 @@ export async function openClassMap(path: string): Promise<GeoRaster> {
 
 /** Opens the probabilities of a map where there are some that fit it; `warn` hears of those that do not. */
 export async function openProbabilities(map: GeoRaster, warn: (line: string) => void): Promise<GeoRaster | undefined> {
-  const path = probabilityPath(map.path);
+  const path = probabilitiesOf(map.path);
   if (!existsSync(path)) return undefined;
   const raster = await openGeoTiff(path, { alpha: "band" });
   if (raster.width === map.width && raster.height === map.height) return raster;
@@ -61,31 +64,17 @@ export async function describeMap(
 /** Named classes, else the values the colour map paints, else those that were seen. */
 async function classesOf(map: GeoRaster, counts: Counts | undefined): Promise<ClassEntry[]> {
   const names = await classNames(map);
-  const values = names.length > 0 ? names.map((_, value) => value) : unnamedValues(map, counts);
+  const named = Array.from({ length: Math.min(256, 1 + Math.max(-1, ...names.keys())) }, (_, value) => value);
+  const values = named.length > 0 ? named : unnamedValues(map, counts);
   const usual = defaultPalette(Math.max(0, ...values) + 1);
   return values
     .filter((value) => value !== map.nodata)
-    .map((value) => ({ value, name: names[value] || `class ${value}`, color: colorOf(map, value) ?? usual[value] }));
+    .map((value) => ({
+      value,
+      name: names.get(value) || `class ${value}`,
+      color: colorOf(map, value) ?? usual[value],
+    }));
 }
-
-/** Items CLASS_0, CLASS_1, ... of the file, else the category names GDAL keeps beside it. */
-async function classNames({ path, metadata }: GeoRaster): Promise<string[]> {
-  const numbered = [...metadata].flatMap(([name, value]) => {
-    const match = /^CLASS_(\d{1,3})$/.exec(name);
-    return match && Number(match[1]) < 256 ? [[Number(match[1]), value] as const] : [];
-  });
-  if (numbered.length > 0) {
-    const names = Array<string>(1 + Math.max(...numbered.map(([i]) => i))).fill("");
-    for (const [i, name] of numbered) names[i] = name;
-    return names;
-  }
-  if (!existsSync(`${path}.aux.xml`)) return [];
-  const text = await readFile(`${path}.aux.xml`, "utf8");
-  const matches = [...text.matchAll(/<Category>([^<]{0,200})<\/Category>/g)].slice(0, 256);
-  return matches.map(([, name]) => name.replace(/&(amp|lt|gt|quot);/g, (_, entity: string) => ENTITIES[entity]));
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"' };
 
 function unnamedValues(map: GeoRaster, counts: Counts | undefined): number[] {
   const all = Array.from({ length: 256 }, (_, value) => value);
