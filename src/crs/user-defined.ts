@@ -68,7 +68,7 @@ function frameOf(keys: GeoKeys): Frame | undefined {
   return { text: `${ellipsoid}${meridian === 0 ? "" : ` +pm=${meridian}`}${stated}` };
 }
 
-/** Prime meridians by EPSG code, in degrees east of Greenwich: of Lisbon, Paris, Bogota, Madrid, Rome and so on, as EPSG states them. */
+/** Prime meridians by EPSG code, in degrees east of Greenwich. */
 const MERIDIANS: Readonly<Record<number, number>> = {
   8901: 0, // Greenwich
   8902: -9.1319061111, // Lisbon

@@ -1,8 +1,9 @@
 /** @file A raster on the ground: from its lattice to polygons in the output's system, and what its pixels measure. */
 import {
-  accuracyRemark,
+  conversionRemarks,
   isGeographic,
   isUserProjection,
+  metresPerPixel,
   type Point,
   type ReferenceSystem,
   systemOfEpsg,
@@ -14,7 +15,7 @@ import { SegError } from "../errors.js";
 import type { GeoRaster, Transform } from "../raster/index.js";
 import type { Talk } from "../talk.js";
 import { cutAtAntimeridian } from "./antimeridian.js";
-import { metresPerPixel, type PixelArea, pixelArea } from "./area.js";
+import { type PixelArea, pixelArea } from "./area.js";
 import type { LayerSystem, PolygonRings } from "./feature.js";
 import { placeOf } from "./place.js";
 import { twiceSignedArea } from "./rings.js";
@@ -48,9 +49,7 @@ export function placeRaster(
   }
   if (!own)
     throw new SegError(path, "states no reference system", "give it with --src-crs EPSG:N, or take --crs native");
-  const remark = accuracyRemark(own);
-  if (remark) talk.info(`${path}: ${remark}`);
-  return inWgs84(raster, own);
+  return inWgs84(raster, own, talk);
 }
 
 /** The system given, else the one a raster states; one that is not known here does no harm where nothing is converted. */
@@ -88,13 +87,14 @@ function nameOf(geoKeys: GeoRaster["grid"]["geoKeys"]): string | undefined {
   return typeof name === "string" ? name : undefined;
 }
 
-function inWgs84({ grid, width, path }: GeoRaster, own: ReferenceSystem): Placed {
+function inWgs84({ grid, width, path }: GeoRaster, own: ReferenceSystem, talk: Talk): Placed {
   const { transform } = grid;
   if (!transform) throw new SegError(path, "has no place on the ground", "take --crs native for pixel coordinates");
   const convert = transformer(own, WGS84, path);
   const known = convert && defined(convert, path);
   const runsOn = isGeographic(own);
   const metres = metresPerPixel(transform, own);
+  for (const remark of conversionRemarks(own, WGS84, metres)) talk.warn(`${path}: ${remark}`);
   const decimals = decimalsFor(metres);
   const place = placeOf({ transform, convert: known && runsOn ? runningOn(known) : known, metresPerPixel: metres });
   const ringsOf = (rings: readonly (readonly number[])[]) => rings.map((ring) => place.ring(ring));
