@@ -4,9 +4,9 @@
  * walked counter-clockwise (after Weiler and Atherton 1977, https://doi.org/10.1145/563858.563896). Units: degrees.
  */
 import type { PolygonRings } from "./feature.js";
+import { type Position, simpleLoops, turnFrom } from "./loops.js";
 import { twiceSignedArea } from "./rings.js";
-
-type Position = readonly [number, number];
+import { joinAlong } from "./seam.js";
 
 /** A part of a ring between two crossings of the line, within -180..180. */
 interface Chain {
@@ -29,12 +29,15 @@ export function cutAtAntimeridian(rings: PolygonRings, wraps: boolean, decimals?
   const rounded = roundingTo(decimals);
   const loops: Position[][] = [];
   const chains: Chain[] = [];
-  for (const ring of rings) {
-    const parts = cutRing(runningOn(ring.map(rounded), wraps), rounded);
+  const running = rings.map((ring) => runningOn(ring.map(rounded), wraps));
+  for (const ring of running) {
+    const parts = cutRing(ring, rounded);
     if (parts.length === 1 && !isOnEdge(parts[0][0])) loops.push(parts[0].slice(0, -1));
     else for (const positions of parts) chains.push({ positions, used: false });
   }
-  const outlines = [...joinChains(chains).flatMap(simpleLoops), ...loops].map((loop) => Float64Array.from(loop.flat()));
+  const cut = [...joinChains(chains).flatMap(simpleLoops), ...loops];
+  const seam = seamOf(running[0], rounded);
+  const outlines = (seam === undefined ? cut : joinAlong(cut, seam)).map((loop) => Float64Array.from(loop.flat()));
   const exteriors = outlines.filter((ring) => twiceSignedArea(fromFirst(ring)) > NOTHING);
   const holes = outlines.filter((ring) => twiceSignedArea(fromFirst(ring)) < -NOTHING);
   const polygons = exteriors.map((exterior) => [exterior]);
@@ -47,6 +50,15 @@ function roundingTo(decimals: number | undefined): (degrees: number) => number {
   if (decimals === undefined) return (degrees) => degrees;
   const unit = 10 ** decimals;
   return (degrees) => Math.round(degrees * unit) / unit;
+}
+
+/** The meridian where the west side of an exterior that goes once round the earth is its east side, if it is not that of 180 degrees. */
+function seamOf(exterior: readonly Position[], rounded: (degrees: number) => number): number | undefined {
+  let [west, east] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const [x] of exterior) [west, east] = [Math.min(west, x), Math.max(east, x)];
+  const isClosed = exterior[exterior.length - 1][0] === exterior[0][0]; // one about a pole has no sides
+  const seam = rounded(west - 360 * Math.floor((west + 180) / 360));
+  return isClosed && Math.abs(east - west - 360) < ON_LINE && seam !== -180 ? seam : undefined;
 }
 
 /** A ring moved to the origin, where the area of a sliver is not lost among its large coordinates. */
@@ -108,8 +120,8 @@ function cutRing(ring: readonly Position[], rounded: (degrees: number) => number
     const [from, to] = [around[i - 1], around[i]];
     if (onLine(from) && from[0] === to[0]) continue;
     const strip = Math.floor(((from[0] + to[0]) / 2 + 180) / 360);
-    if (i === 1 || onLine(from)) parts.push([[from[0] - 360 * strip, from[1]]]);
-    parts[parts.length - 1].push([to[0] - 360 * strip, to[1]]);
+    if (i === 1 || onLine(from)) parts.push([[rounded(from[0] - 360 * strip), from[1]]]);
+    parts[parts.length - 1].push([rounded(to[0] - 360 * strip), to[1]]);
   }
   return parts;
 }
@@ -180,31 +192,6 @@ function nextStart(chains: readonly Chain[], ended: Chain, first: Chain): readon
     if (turn < nearest) [nearest, best] = [turn, [chain, 0]];
   }
   return best;
-}
-
-/** Angle at a point from one position clockwise to another, 0..2 pi. */
-function turnFrom([x, y]: Position, from: Position, to: Position): number {
-  const turn = Math.atan2(from[1] - y, from[0] - x) - Math.atan2(to[1] - y, to[0] - x);
-  return turn < 0 ? turn + 2 * Math.PI : turn;
-}
-
-/** A ring as rings that pass no point twice: where it touches itself on the line it is parted. */
-function simpleLoops(ring: readonly Position[]): Position[][] {
-  const loops: Position[][] = [];
-  const path: Position[] = [];
-  const places = new Map<string, number>();
-  for (const position of [...ring, ring[0]]) {
-    const place = places.get(String(position));
-    if (place !== undefined) {
-      const loop = path.splice(place + 1);
-      for (const passed of loop) places.delete(String(passed));
-      if (loop.length >= 2) loops.push([position, ...loop]);
-    } else {
-      places.set(String(position), path.length);
-      path.push(position);
-    }
-  }
-  return loops;
 }
 
 /** The polygon a hole lies in: the one most of its corners are in, for some may touch. */

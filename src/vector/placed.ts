@@ -96,7 +96,11 @@ function inWgs84({ grid, width, path }: GeoRaster, own: ReferenceSystem, talk: T
   const metres = metresPerPixel(transform, own);
   for (const remark of conversionRemarks(own, WGS84, metres)) talk.warn(`${path}: ${remark}`);
   const decimals = decimalsFor(metres);
-  const place = placeOf({ transform, convert: known && runsOn ? runningOn(known) : known, metresPerPixel: metres });
+  const place = placeOf({
+    transform,
+    convert: known && runsOn ? runningOn(known, seamOf(transform, width)) : known,
+    metresPerPixel: metres,
+  });
   const ringsOf = (rings: readonly (readonly number[])[]) => rings.map((ring) => place.ring(ring));
   return {
     system: { epsg: 4326, name: "WGS 84" },
@@ -111,14 +115,22 @@ function inWgs84({ grid, width, path }: GeoRaster, own: ReferenceSystem, talk: T
 
 /**
  * A conversion from another system of longitudes and latitudes, which are continuous already: results stay within half a turn of what they come from.
- * At the poles, which a datum's shift would move to one place, longitudes are those of the meridians.
+ * At the poles, which a datum's shift would move to one place, and on the sides of a raster that goes once round, which it would bend, longitudes are
+ * those of the meridians on the equator.
  */
-function runningOn(convert: (point: Point) => Point): (point: Point) => Point {
+function runningOn(convert: (point: Point) => Point, seam: readonly number[]): (point: Point) => Point {
   return ([x, y]) => {
     const atPole = Math.abs(y) >= 90;
-    const [longitude, latitude] = convert([x, atPole ? 0 : y]);
-    return [longitude + 360 * Math.round((x - longitude) / 360), atPole ? 90 * Math.sign(y) : latitude];
+    const [onEquator] = atPole || seam.includes(x) ? convert([x, 0]) : [];
+    const [longitude, latitude] = atPole ? [0, 90 * Math.sign(y)] : convert([x, y]);
+    const meridian = onEquator ?? longitude;
+    return [meridian + 360 * Math.round((x - meridian) / 360), latitude];
   };
+}
+
+/** West and east of a raster of longitudes that goes once round the earth. */
+function seamOf([left, a, b, , d]: Transform, width: number): readonly number[] {
+  return b === 0 && d === 0 && Math.abs(Math.abs(width * a) - 360) < 1e-9 ? [left, left + width * a] : [];
 }
 
 /** Rings with latitudes within -90..90, for rasters may reach half a pixel beyond the poles; no polygon where nothing else is. */

@@ -185,12 +185,17 @@ const GLOBE: Transform = [-180, 5, 0, 90, 0, -5];
 const FROM_GREENWICH: Transform = [0, 5, 0, 90, 0, -5];
 const OCEAN = mapOf(72, 36, (x, y) => (x > 20 && x < 30 && y > 10 && y < 20 ? 1 : 0));
 
+/** Bands round the earth whose borders lie at other latitudes in the west than in the east. */
+const STRIPES = mapOf(72, 36, (x, y) => Math.floor((y + (x < 30 ? 0 : x < 50 ? 2 : 3)) / 5) % 3);
+
 /** The whole globe, one class, and an ocean about an island, in geographic systems. */
 const GLOBES = Object.fromEntries(
-  [4258, 4269, 4322, 4267].flatMap((epsg) => [
+  [4326, 4258, 4269, 4322, 4267].flatMap((epsg) => [
     [`globe of one class in ${epsg}`, [mapOf(72, 36, () => 1), GLOBE, epsg]],
     [`globe of an ocean in ${epsg}`, [OCEAN, GLOBE, epsg]],
     [`globe of blobs from Greenwich in ${epsg}`, [blobs(72, 36, 3, 56), FROM_GREENWICH, epsg]],
+    [`globe of an ocean from Greenwich in ${epsg}`, [OCEAN, FROM_GREENWICH, epsg]],
+    [`globe of stripes from 20 degrees in ${epsg}`, [STRIPES, [20, 5, 0, 90, 0, -5], epsg]],
   ]),
 ) as Readonly<Record<string, readonly [ClassMap, Transform, number]>>; // entries lose the tuple
 
