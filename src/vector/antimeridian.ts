@@ -6,7 +6,7 @@
 import type { PolygonRings } from "./feature.js";
 import { type Position, simpleLoops, turnFrom } from "./loops.js";
 import { twiceSignedArea } from "./rings.js";
-import { joinAlong } from "./seam.js";
+import { relinked } from "./relink.js";
 
 /** A part of a ring between two crossings of the line, within -180..180. */
 interface Chain {
@@ -37,7 +37,7 @@ export function cutAtAntimeridian(rings: PolygonRings, wraps: boolean, decimals?
   }
   const cut = [...joinChains(chains).flatMap(simpleLoops), ...loops];
   const seam = seamOf(running[0], rounded);
-  const outlines = (seam === undefined ? cut : joinAlong(cut, seam)).map((loop) => Float64Array.from(loop.flat()));
+  const outlines = relinked(cut, seam).map((loop) => Float64Array.from(loop.flat()));
   const exteriors = outlines.filter((ring) => twiceSignedArea(fromFirst(ring)) > NOTHING);
   const holes = outlines.filter((ring) => twiceSignedArea(fromFirst(ring)) < -NOTHING);
   const polygons = exteriors.map((exterior) => [exterior]);

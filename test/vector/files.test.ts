@@ -211,6 +211,7 @@ const ROUND: Readonly<Record<string, readonly [ClassMap, Transform, number]>> = 
   "globe from Greenwich": [blobs(72, 36, 4, 51), FROM_GREENWICH, 4326],
   ...GLOBES,
   "globe of rectangles": [OCEAN, [-20_037_508.34, 556_597.45, 0, 10_018_754.17, 0, -556_597.45], 4087],
+  "globe of noise": [patches(36, 18, 1, 2, 7), [-97.5, 10, 0, 90, 0, -10], 4326],
   "globe a sliver too wide": [patches(36, 18, 2, 3, 1), [-180, 10.000000001, 0, 90, 0, -10], 4326],
   "globe of pixels about the poles": [patches(72, 37, 1, 3, 57), [-180, 5, 0, 92.5, 0, -5], 4326],
   "a kilometre from the south pole": [...pastPole(1_000), 3031],
