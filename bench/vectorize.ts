@@ -42,41 +42,33 @@ async function measure(size: string): Promise<(readonly string[])[]> {
   const map = join(folder, `${size}.tif`);
   await writeMap(map, width, height);
   const [ours, theirs] = ["ours", "theirs"].map((name) => join(folder, `${name}.${given.format}`));
-  const seg = [
-    "dist/src/cli/main.js",
-    "vectorize",
-    map,
-    "--out",
-    ours,
-    "--simplify",
-    given.simplify,
-    "--crs",
-    "native",
-  ];
+  const sides = [timed(size, "seg vectorize", ourCommand(map, ours), ours)];
+  if (spawnSync("gdal_polygonize.py", ["--version"]).error === undefined) {
+    sides.push(timed(size, "gdal_polygonize.py", theirCommand(map, theirs), theirs));
+  }
+  for (const side of sides) console.log(side.join("  "));
+  for (const path of [map, ours, theirs]) rmSync(path, { force: true });
+  return sides;
+}
+
+/** Both commands end with a line `used KILOBYTES SECONDS` of the processor. */
+function ourCommand(map: string, out: string): string[] {
   const told = `process.on("exit", () => {
     const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
     console.error("used", maxRSS, (userCPUTime + systemCPUTime) / 1e6);
   })`;
-  const sides = [
-    timed(
-      size,
-      "seg vectorize",
-      [process.execPath, "--import", `data:text/javascript,${encodeURIComponent(told)}`, ...seg],
-      ours,
-    ),
-  ];
+  const node = [process.execPath, "--import", `data:text/javascript,${encodeURIComponent(told)}`];
+  const flags = ["--out", out, "--simplify", given.simplify, "--crs", "native"];
+  return [...node, "dist/src/cli/main.js", "vectorize", map, ...flags];
+}
+
+function theirCommand(map: string, out: string): string[] {
   const script = `import resource, subprocess, sys
 code = subprocess.call(sys.argv[1:])
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print("used", used.ru_maxrss, used.ru_utime + used.ru_stime, file=sys.stderr)
 sys.exit(code)`;
-  const gdal = ["python3", "-c", script, "gdal_polygonize.py", "-q", map, "-f", DRIVER, theirs];
-  if (spawnSync("gdal_polygonize.py", ["--version"]).error === undefined) {
-    sides.push(timed(size, "gdal_polygonize.py", gdal, theirs));
-  }
-  for (const side of sides) console.log(side.join("  "));
-  for (const path of [map, ours, theirs]) rmSync(path, { force: true });
-  return sides;
+  return ["python3", "-c", script, "gdal_polygonize.py", "-q", map, "-f", DRIVER, out];
 }
 
 function timed(size: string, side: string, [program, ...args]: readonly string[], out: string): readonly string[] {

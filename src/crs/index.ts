@@ -10,6 +10,7 @@ import { findSystem } from "./table.js";
 import { defineByKeys } from "./user-defined.js";
 
 export { type Ellipsoid, geodesicArea } from "./area.js";
+export { isGeographic, metresPerPixel, metresPerUnit } from "./units.js";
 
 export type Point = readonly [number, number];
 
@@ -51,8 +52,8 @@ export function systemOfGrid({ epsg, geoKeys }: Grid, subject: string): Referenc
   );
 }
 
-/** Projected by parameters: the geographic code then tells the datum only. */
-const isUserProjection = (geoKeys: Grid["geoKeys"]) => geoKeys.get(1024) === 1 && !geoKeys.has(3072);
+/** Whether GeoKeys tell a projection by parameters: the geographic code then tells the datum only. */
+export const isUserProjection = (geoKeys: Grid["geoKeys"]): boolean => geoKeys.get(1024) === 1 && !geoKeys.has(3072);
 
 const notConvertible = (subject: string, reason: string) =>
   new SegError(
@@ -69,18 +70,38 @@ function lookUp(code: number): ReferenceSystem | undefined {
   return { epsg: code, name: found.name, proj4: `${found.projection} ${text} +no_defs`, ...certainty };
 }
 
-/** Whether a system's coordinates are degrees of longitude and latitude. */
-export const isGeographic = ({ proj4 }: ReferenceSystem): boolean => /\+proj=longlat\b/.test(proj4);
+/** The words of a definition that tell its datum: ellipsoid and shift. */
+const datumOf = ({ proj4 }: ReferenceSystem): string =>
+  (proj4.match(/\+(?:ellps|a|b|rf|R|datum|towgs84|nadgrids)=\S+/g) ?? []).join(" ");
+
+/** The longitudes and latitudes a projected system is drawn from, from Greenwich, on its own datum. */
+export const geographicOf = (system: ReferenceSystem): ReferenceSystem => ({
+  name: `geographic system of ${system.name}`,
+  proj4: `+proj=longlat ${datumOf(system)} +no_defs`,
+});
 
 /** The ellipsoid a system's latitudes are of: what areas in a geographic system are measured on. */
 export function ellipsoidOf(system: ReferenceSystem): Ellipsoid {
-  const { a, es = 0 } = new proj4.Proj(system.proj4);
+  const isWeb = /\+nadgrids=@null\b/.test(system.proj4); // it draws latitudes of WGS 84 as if they were a sphere's
+  const { a, es = 0 } = new proj4.Proj((isWeb ? WGS84 : system).proj4);
   return { semiMajorAxis: a, flattening: 1 - Math.sqrt(1 - es) };
 }
 
-/** A sentence for the user where a system's places are known on WGS 84 to more than a metre only; undefined for the others. */
-export function accuracyRemark({ epsg, name, accuracy, gridHelps }: ReferenceSystem): string | undefined {
-  if (accuracy !== undefined && accuracy <= 1) return undefined;
+/** Sentences for the user where a conversion shifts a datum by more than it is known to, and by more than a pixel, which is `pixel` metres wide. */
+export function conversionRemarks(from: ReferenceSystem, to: ReferenceSystem, pixel: number): string[] {
+  if (datumOf(from) === datumOf(to)) return [];
+  return [from, to].map((system) => accuracyRemark(system, pixel)).filter((remark) => remark !== undefined);
+}
+
+/**
+ * A sentence for the user where a system's places are known on WGS 84 less exactly than to `tolerance` metres, or to a metre, which is as exact as WGS 84
+ * itself; undefined for the others.
+ */
+export function accuracyRemark(
+  { epsg, name, accuracy, gridHelps }: ReferenceSystem,
+  tolerance = 1,
+): string | undefined {
+  if (accuracy !== undefined && accuracy <= Math.max(1, tolerance)) return undefined;
   const subject = epsg === undefined ? `the user-defined system "${name}"` : `EPSG:${epsg} (${name})`;
   const size = accuracy === undefined ? "an accuracy nobody states" : `an accuracy of ~${Math.round(accuracy)} m`;
   return `${subject} is tied to WGS 84 with ${size}${gridHelps ? "; gdalwarp with PROJ's grid files is more exact" : ""}`;
@@ -96,7 +117,8 @@ export function transformer(
   subject: string,
 ): ((point: Point) => Point) | undefined {
   if (from === to || (from.epsg !== undefined && from.epsg === to.epsg)) return undefined;
-  const loose = [from, to].find(({ proj4 }) => !isTiedToWgs84(proj4));
+  const isOneDatum = datumOf(from) === datumOf(to);
+  const loose = isOneDatum ? undefined : [from, to].find(({ proj4 }) => !isTiedToWgs84(proj4));
   if (loose) {
     const name = loose.epsg === undefined ? "its reference system" : `EPSG:${loose.epsg} (${loose.name})`;
     const reason = `the datum shift of ${name} is not known here, so places in another system would lie beside their objects`;

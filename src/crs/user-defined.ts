@@ -18,6 +18,7 @@ const KEY = {
   citation: 1026,
   geographic: 2048,
   datum: 2050,
+  meridianCode: 2051,
   angularUnit: 2054,
   angularUnitSize: 2055,
   ellipsoid: 2056,
@@ -62,8 +63,33 @@ function frameOf(keys: GeoKeys): Frame | undefined {
   if (known) return stated ? { text: known.text.replace(/ \+towgs84=\S+/, "") + stated } : known;
   const ellipsoid = ellipsoidOf(keys);
   if (ellipsoid === undefined) return undefined;
-  const meridian = numberOf(keys, KEY.meridian);
-  return { text: `${ellipsoid}${meridian ? ` +pm=${meridian * degreesPerUnit(keys)}` : ""}${stated}` };
+  const meridian = meridianOf(keys);
+  if (meridian === undefined) return undefined;
+  return { text: `${ellipsoid}${meridian === 0 ? "" : ` +pm=${meridian}`}${stated}` };
+}
+
+/** Prime meridians by EPSG code, in degrees east of Greenwich. */
+const MERIDIANS: Readonly<Record<number, number>> = {
+  8901: 0, // Greenwich
+  8902: -9.1319061111, // Lisbon
+  8903: 2.33722917, // Paris
+  8904: -74.0809166667, // Bogota
+  8905: -3.687375, // Madrid
+  8906: 12.4523333333, // Rome
+  8907: 7.4395833333, // Bern
+  8908: 106.8077194444, // Jakarta
+  8909: -17.6666666667, // Ferro
+  8910: 4.367975, // Brussels
+  8911: 18.0582777778, // Stockholm
+  8912: 23.7163375, // Athens
+  8913: 10.7229166667, // Oslo
+  8914: 2.3372083333, // Paris RGS
+};
+
+/** Degrees of the prime meridian east of Greenwich: by its code, else by its longitude; undefined for a code that is not known here. */
+function meridianOf(keys: GeoKeys): number | undefined {
+  const code = codeOf(keys, KEY.meridianCode);
+  return code === 0 ? (numberOf(keys, KEY.meridian) ?? 0) * degreesPerUnit(keys) : MERIDIANS[code];
 }
 
 function findFrame(code: number): Frame | undefined {

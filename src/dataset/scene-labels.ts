@@ -12,7 +12,7 @@ import { toLabels } from "./masks.js";
 import type { SceneFile } from "./scene-files.js";
 import type { ScenePool } from "./scene-pool.js";
 import { type LabelOptions, type LabelScheme, makeScheme, type NamedMask } from "./scheme.js";
-import { makeVectorScheme, shapesOf } from "./vector-labels.js";
+import { makeVectorScheme, placeRemarks, shapesOf } from "./vector-labels.js";
 
 /** A scene with what its header says. */
 export interface Scene extends SceneFile {
@@ -55,7 +55,13 @@ async function vectorLabels({ root, scenes, options, warnings }: LabelSource): P
   const name = files.size === 1 ? parse(first).name : "foreground";
   const scheme = await makeVectorScheme({ root, options, files: [...files.values()], name });
   const shapes = new Map<string, BurnShape[]>();
-  for (const { path, labels, grid } of scenes) shapes.set(path, shapesOf(files.get(labels)!, scheme, grid, path));
+  const remarks = new Map<string, string>(); // with the first scene of each
+  for (const { path, labels, grid } of scenes) {
+    const file = files.get(labels)!;
+    shapes.set(path, shapesOf(file, scheme, grid, path));
+    for (const remark of placeRemarks(file, grid, path)) if (!remarks.has(remark)) remarks.set(remark, path);
+  }
+  warnings.push(...[...remarks].map(([remark, path]) => `${path}: ${remark}`));
   warnWhereEmpty(scenes, shapes, warnings);
   return {
     classes: scheme.classes,

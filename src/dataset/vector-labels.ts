@@ -11,7 +11,7 @@ import { classesOfMap, parseClassMap, resolveClassMap } from "./class-map.js";
 import { colorClasses, findClasses, type NamedClass } from "./classes.js";
 import type { PolygonFeature, PolygonFile } from "./geojson.js";
 import { compare } from "./listing.js";
-import { type Point, systemOfGrid, transformer } from "../crs/index.js";
+import { conversionRemarks, metresPerPixel, type Point, systemOfGrid, transformer } from "../crs/index.js";
 import type { LabelOptions } from "./scheme.js";
 
 /** The classes of vector labels and the class of each feature. */
@@ -115,6 +115,13 @@ export function shapesOf(file: PolygonFile, scheme: VectorScheme, grid: Grid, sc
       return checked(burnShape(pixels, label), feature, file.path);
     });
   });
+}
+
+/** What is to be said of laying labels over a scene: that a datum's shift is known less exactly than to a pixel. */
+export function placeRemarks(file: PolygonFile, grid: Grid, scene: string): string[] {
+  const system = systemOfGrid(grid, scene);
+  if (file.features.length === 0 || !grid.transform || !system) return [];
+  return conversionRemarks(file.system, system, metresPerPixel(grid.transform, system));
 }
 
 function checked(shape: BurnShape, feature: PolygonFeature, path: string): BurnShape {

@@ -1,4 +1,5 @@
 /** @file Images and GeoTIFFs in and out, windows, exact resizing, statistics and pictures. */
+export { areOfTwoRuns, classNames, probabilitiesOf } from "./class-map.js";
 export * from "./geotiff/index.js";
 export { colorize, defaultPalette, overlay, toDisplay } from "./overlay.js";
 export { MAX_PIXELS, type PhotoOptions, readIndexed, readPhoto, warnOfRotation } from "./photo.js";

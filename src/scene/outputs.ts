@@ -1,9 +1,11 @@
 /** @file What a scene's prediction is written as: options of the class map and the map of probabilities. */
 import type { CogOptions } from "../cog/index.js";
 import { type ClassInfo, IGNORE } from "../contract.js";
-import type { Grid } from "../raster/index.js";
+import { type Grid, probabilitiesOf } from "../raster/index.js";
 import { software } from "../version.js";
 import { bandNames, FULL, type ProbabilityBand } from "./bands.js";
+
+export { probabilitiesOf };
 
 /** What stands in the metadata of an output beside its classes. */
 export interface Origin {
@@ -17,8 +19,6 @@ export interface Origin {
 
 const stemOf = (output: string) => output.replace(/\.tiff?$/i, "");
 
-/** The map of probabilities of a class map. */
-export const probabilitiesOf = (output: string): string => `${stemOf(output)}.prob.tif`;
 /** The QGIS style of a class map: QGIS looks for this name. */
 export const qmlOf = (output: string): string => `${stemOf(output)}.qml`;
 /** The STAC Item of a class map. */

@@ -4,9 +4,9 @@
  * walked counter-clockwise (after Weiler and Atherton 1977, https://doi.org/10.1145/563858.563896). Units: degrees.
  */
 import type { PolygonRings } from "./feature.js";
+import { type Position, simpleLoops, turnFrom } from "./loops.js";
 import { twiceSignedArea } from "./rings.js";
-
-type Position = readonly [number, number];
+import { relinked } from "./relink.js";
 
 /** A part of a ring between two crossings of the line, within -180..180. */
 interface Chain {
@@ -20,25 +20,49 @@ const NOTHING = 1e-13;
 const ON_LINE = 1e-9;
 
 /**
- * Cuts one polygon, its exterior counter-clockwise and first, into those within -180..180. `wraps`: longitudes jump from 180 to -180, as conversions
- * give them; else they run on beyond.
+ * Cuts one polygon, its exterior counter-clockwise and first, into those within -180..180; none where nothing is left of it. `wraps`: longitudes jump
+ * from 180 to -180, as conversions give them; else they run on beyond. `decimals`: those of the text the polygons become, to which they are rounded
+ * before they are cut, so that no part is written that rounding would leave without area.
  */
-export function cutAtAntimeridian(rings: PolygonRings, wraps: boolean): PolygonRings[] {
+export function cutAtAntimeridian(rings: PolygonRings, wraps: boolean, decimals?: number): PolygonRings[] {
   if (!rings.some((ring) => leavesMap(ring, wraps))) return [rings];
+  const rounded = roundingTo(decimals);
   const loops: Position[][] = [];
   const chains: Chain[] = [];
-  for (const ring of rings) {
-    const parts = cutRing(runningOn(ring, wraps));
+  const running = rings.map((ring) => runningOn(ring.map(rounded), wraps));
+  for (const ring of running) {
+    const parts = cutRing(ring, rounded);
     if (parts.length === 1 && !isOnEdge(parts[0][0])) loops.push(parts[0].slice(0, -1));
     else for (const positions of parts) chains.push({ positions, used: false });
   }
-  const outlines = [...joinChains(chains).flatMap(simpleLoops), ...loops].map((loop) => Float64Array.from(loop.flat()));
-  const exteriors = outlines.filter((ring) => twiceSignedArea(ring) > NOTHING);
-  const holes = outlines.filter((ring) => twiceSignedArea(ring) < -NOTHING);
+  const cut = [...joinChains(chains).flatMap(simpleLoops), ...loops];
+  const seam = seamOf(running[0], rounded);
+  const outlines = relinked(cut, seam).map((loop) => Float64Array.from(loop.flat()));
+  const exteriors = outlines.filter((ring) => twiceSignedArea(fromFirst(ring)) > NOTHING);
+  const holes = outlines.filter((ring) => twiceSignedArea(fromFirst(ring)) < -NOTHING);
   const polygons = exteriors.map((exterior) => [exterior]);
   for (const hole of holes) around(hole, polygons).push(hole);
   return polygons;
 }
+
+/** To so many decimals as writers round; to none where there is no number of them. */
+function roundingTo(decimals: number | undefined): (degrees: number) => number {
+  if (decimals === undefined) return (degrees) => degrees;
+  const unit = 10 ** decimals;
+  return (degrees) => Math.round(degrees * unit) / unit;
+}
+
+/** The meridian where the west side of an exterior that goes once round the earth is its east side, if it is not that of 180 degrees. */
+function seamOf(exterior: readonly Position[], rounded: (degrees: number) => number): number | undefined {
+  let [west, east] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const [x] of exterior) [west, east] = [Math.min(west, x), Math.max(east, x)];
+  const isClosed = exterior[exterior.length - 1][0] === exterior[0][0]; // one about a pole has no sides
+  const seam = rounded(west - 360 * Math.floor((west + 180) / 360));
+  return isClosed && Math.abs(east - west - 360) < ON_LINE && seam !== -180 ? seam : undefined;
+}
+
+/** A ring moved to the origin, where the area of a sliver is not lost among its large coordinates. */
+const fromFirst = (ring: Float64Array) => ring.map((value, i) => value - ring[i % 2]);
 
 const isOnEdge = ([x]: Position) => Math.abs(x) === 180;
 
@@ -84,8 +108,8 @@ function snapped([x, y]: Position): Position {
  * A running ring as chains from line to line, each moved to -180..180; edges on a line are left out, for the rectangle's edge is walked there anyhow.
  * A ring that meets no line is one closed chain.
  */
-function cutRing(ring: readonly Position[]): Position[][] {
-  const positions = withCrossings(ring);
+function cutRing(ring: readonly Position[], rounded: (degrees: number) => number): Position[][] {
+  const positions = withCrossings(ring, rounded);
   const onLine = ([x]: Position) => (x - 180) % 360 === 0;
   const start = Math.max(0, positions.findIndex(onLine));
   const turn = ring[ring.length - 1][0] - ring[0][0];
@@ -96,14 +120,14 @@ function cutRing(ring: readonly Position[]): Position[][] {
     const [from, to] = [around[i - 1], around[i]];
     if (onLine(from) && from[0] === to[0]) continue;
     const strip = Math.floor(((from[0] + to[0]) / 2 + 180) / 360);
-    if (i === 1 || onLine(from)) parts.push([[from[0] - 360 * strip, from[1]]]);
-    parts[parts.length - 1].push([to[0] - 360 * strip, to[1]]);
+    if (i === 1 || onLine(from)) parts.push([[rounded(from[0] - 360 * strip), from[1]]]);
+    parts[parts.length - 1].push([rounded(to[0] - 360 * strip), to[1]]);
   }
   return parts;
 }
 
 /** A ring with the positions where its edges cross a line between their ends. */
-function withCrossings(ring: readonly Position[]): Position[] {
+function withCrossings(ring: readonly Position[], rounded: (degrees: number) => number): Position[] {
   const out: Position[] = [ring[0]];
   for (let i = 1; i < ring.length; i++) {
     const [from, to] = [ring[i - 1], ring[i]];
@@ -111,7 +135,7 @@ function withCrossings(ring: readonly Position[]): Position[] {
     const first =
       step > 0 ? 360 * Math.floor((from[0] + 180) / 360) + 180 : 360 * Math.ceil((from[0] - 180) / 360) - 180;
     for (let line = first; step * (to[0] - line) > 0; line += 360 * step) {
-      if (line !== from[0]) out.push([line, latitudeAt(line, from, to)]);
+      if (line !== from[0]) out.push([line, rounded(latitudeAt(line, from, to))]);
     }
     if (to[0] !== from[0] || to[1] !== from[1]) out.push(to);
   }
@@ -170,34 +194,10 @@ function nextStart(chains: readonly Chain[], ended: Chain, first: Chain): readon
   return best;
 }
 
-/** Angle at a point from one position clockwise to another, 0..2 pi. */
-function turnFrom([x, y]: Position, from: Position, to: Position): number {
-  const turn = Math.atan2(from[1] - y, from[0] - x) - Math.atan2(to[1] - y, to[0] - x);
-  return turn < 0 ? turn + 2 * Math.PI : turn;
-}
-
-/** A ring as rings that pass no point twice: where it touches itself on the line it is parted. */
-function simpleLoops(ring: readonly Position[]): Position[][] {
-  const loops: Position[][] = [];
-  const path: Position[] = [];
-  const places = new Map<string, number>();
-  for (const position of [...ring, ring[0]]) {
-    const place = places.get(String(position));
-    if (place !== undefined) {
-      const loop = path.splice(place + 1);
-      for (const passed of loop) places.delete(String(passed));
-      if (loop.length >= 2) loops.push([position, ...loop]);
-    } else {
-      places.set(String(position), path.length);
-      path.push(position);
-    }
-  }
-  return loops;
-}
-
 /** The polygon a hole lies in: the one most of its corners are in, for some may touch. */
 function around(hole: Float64Array, polygons: Float64Array[][]): Float64Array[] {
   let best = polygons[0];
+  if (!best) throw new Error("internal: a hole lies in no polygon");
   let most = -1;
   for (const polygon of polygons.length > 1 ? polygons : []) {
     let inside = 0;

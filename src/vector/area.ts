@@ -1,45 +1,68 @@
 /**
- * @file Square metres of a raster's pixels: in the plane for projected systems, on the ellipsoid for geographic ones, where the outlines of pixels are
- * parallels and meridians and their areas exact.
+ * @file Square metres of a raster's pixels: on the ellipsoid for geographic systems and cylindrical ones that stretch areas, where the outlines of pixels
+ * are parallels and meridians and their areas exact; in the plane for the other projected systems.
  */
-import { ellipsoidOf, geodesicArea, isGeographic, type ReferenceSystem } from "../crs/index.js";
+import {
+  ellipsoidOf,
+  geodesicArea,
+  geographicOf,
+  isGeographic,
+  metresPerUnit,
+  type ReferenceSystem,
+  transformer,
+} from "../crs/index.js";
 import type { Transform } from "../raster/index.js";
+import type { CellArea } from "./components.js";
 
-/** Area of a pixel in square metres: the same everywhere, or by row. */
-export type PixelArea = { readonly each: number } | { readonly ofRow: (row: number) => number };
+/** Area of a pixel in square metres: the same everywhere, by row, or by row and column. */
+export type PixelArea = { readonly each: number } | { readonly ofRow: (row: number) => CellArea };
 
-/** Area of the pixels of a raster; of rotated geographic rasters that of a pixel in the middle of the row. */
+/** Area of the pixels of a raster, `width` pixels wide. */
 export function pixelArea(transform: Transform, system: ReferenceSystem, width: number): PixelArea {
-  const [, a, b, top, d, e] = transform;
-  const planar = Math.abs(a * e - b * d);
-  if (!isGeographic(system)) return { each: planar * metresPerUnit(system.proj4) ** 2 };
-  const ellipsoid = ellipsoidOf(system);
-  const across = planar / Math.abs(e);
-  const latitude = (row: number) => Math.min(90, Math.max(-90, top + (width / 2) * d + row * e));
-  return {
-    ofRow(row) {
-      const [y0, y1] = [latitude(row), latitude(row + 1)];
-      const ring = [
-        [0, y0],
-        [across, y0],
-        [across, y1],
-        [0, y1],
-      ] as const;
-      return Math.abs(geodesicArea(ring, ellipsoid));
-    },
+  if (isGeographic(system)) return { ofRow: geographicRows(transform, system, width) };
+  const [, a, b, , d, e] = transform;
+  const isUpright = b === 0 && d === 0;
+  if (isUpright && isStretched(system)) return { ofRow: cylinderRows(transform, system) };
+  return { each: Math.abs(a * e - b * d) * metresPerUnit(system.proj4) ** 2 };
+}
+
+/** Mercator's projections and others whose parallels are level and whose scale grows with latitude. */
+const isStretched = ({ proj4 }: ReferenceSystem) => /\+proj=(merc|webmerc|eqc|mill)\b/.test(proj4);
+
+function geographicRows([, a, b, top, d, e]: Transform, system: ReferenceSystem, width: number) {
+  const band = bandArea(system);
+  const half = (Math.abs(d) + Math.abs(e)) / 2;
+  const across = Math.abs(a * e - b * d) / (2 * half); // degrees of longitude of a rectangle as high and as large as the pixel
+  const at = (row: number, column: number): number => {
+    const latitude = top + (column + 0.5) * d + (row + 0.5) * e;
+    return across * band(latitude - half, latitude + half);
   };
+  return (row: number): CellArea =>
+    d === 0 ? at(row, 0) : Float64Array.from({ length: width }, (_, column) => at(row, column));
 }
 
-const UNITS: Readonly<Record<string, number>> = { m: 1, km: 1000, ft: 0.3048, "us-ft": 1200 / 3937 };
-
-/** Metres in a unit of a projected system, as its definition says. */
-export function metresPerUnit(proj4: string): number {
-  const factor = Number(/\+to_meter=([\d.eE+-]+)/.exec(proj4)?.[1] ?? Number.NaN);
-  return factor > 0 ? factor : (UNITS[/\+units=([\w-]+)/.exec(proj4)?.[1] ?? "m"] ?? 1);
+function cylinderRows([left, a, , top, , e]: Transform, system: ReferenceSystem) {
+  const geographic = geographicOf(system);
+  const band = bandArea(system);
+  const convert = transformer(system, geographic, system.name) ?? ((point) => point);
+  const turn = Math.abs(convert([left + a, top])[0] - convert([left, top])[0]);
+  const across = Math.min(turn, 360 - turn);
+  const latitude = (row: number) => convert([left, top + row * e])[1];
+  return (row: number): CellArea => across * band(latitude(row), latitude(row + 1));
 }
 
-/** Rough side of a pixel in metres. */
-export function metresPerPixel(transform: Transform, system: ReferenceSystem): number {
-  const side = Math.sqrt(Math.abs(transform[1] * transform[5] - transform[2] * transform[4]));
-  return side * (isGeographic(system) ? 111_320 : metresPerUnit(system.proj4));
+/** Square metres between two latitudes, a degree of longitude wide. */
+function bandArea(system: ReferenceSystem): (from: number, to: number) => number {
+  const ellipsoid = ellipsoidOf(system);
+  const onEarth = (latitude: number) => Math.min(90, Math.max(-90, latitude));
+  return (from, to) => {
+    const [y0, y1] = [onEarth(from), onEarth(to)];
+    const ring = [
+      [0, y0],
+      [1, y0],
+      [1, y1],
+      [0, y1],
+    ] as const;
+    return Math.abs(geodesicArea(ring, ellipsoid));
+  };
 }

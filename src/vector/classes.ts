@@ -1,15 +1,5 @@
-/** @file Names of a class raster's classes, from its own metadata, and the choice of some of them. */
+/** @file The choice of some of a class raster's classes. */
 import { SegError } from "../errors.js";
-
-/** Names by class number, from the items CLASS_0, CLASS_1, ... of a GeoTIFF. */
-export function classNames(metadata: ReadonlyMap<string, string>): Map<number, string> {
-  const names = new Map<number, string>();
-  for (const [item, name] of metadata) {
-    const number = /^CLASS_(\d{1,5})$/.exec(item)?.[1];
-    if (number !== undefined) names.set(Number(number), name);
-  }
-  return names;
-}
 
 /** The classes asked for, numbers or names; undefined: all. SegError for a word that is neither. */
 export function chooseClasses(

@@ -25,10 +25,13 @@ export interface Components {
 /** Confidence of a row's pixels; negative where there is none. */
 export type ConfidenceRow = Float32Array;
 
+/** Square metres of the pixels of a row: of each, or one for all of them. */
+export type CellArea = number | Float64Array;
+
 /** Takes rows from the top down; `finish` after the last. */
 export interface ComponentFinder {
-  /** A row of class numbers; `cellArea` in square metres where rows differ. */
-  add(row: Int32Array, cellArea?: number, confidence?: ConfidenceRow): void;
+  /** A row of class numbers; `cellArea` where rows differ. */
+  add(row: Int32Array, cellArea?: CellArea, confidence?: ConfidenceRow): void;
   finish(): Components;
 }
 
@@ -121,7 +124,7 @@ function measure(
   state: State,
   from: number,
   to: number,
-  cellArea: number | undefined,
+  cellArea: CellArea | undefined,
   confidence: ConfidenceRow | undefined,
 ): void {
   const { label } = state;
@@ -129,7 +132,8 @@ function measure(
   state.lastRow[label] = state.y;
   if (cellArea !== undefined) {
     state.area = grown(state.area, label);
-    state.area[label] += cellArea * (to - from);
+    if (typeof cellArea === "number") state.area[label] += cellArea * (to - from);
+    else for (let x = from; x < to; x++) state.area[label] += cellArea[x];
   }
   if (!confidence) return;
   state.confidence = grown(state.confidence, label);

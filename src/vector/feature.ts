@@ -18,7 +18,7 @@ export interface Feature {
 
 /** How a file says what its coordinates are in. */
 export interface LayerSystem {
-  readonly epsg?: number;
+  readonly epsg: number;
   readonly name?: string;
 }
 

@@ -25,7 +25,7 @@ const asText = (create: (file: AtomicFile, layer: Layer) => FeatureWriter): Form
 const flatGeobuf: Format = {
   crs: "native",
   write: (file, layer, path, use) =>
-    withScratchFile(scratchNames(path).features, async (scratch) => {
+    withScratchFile(scratchNames(path).features, path, async (scratch) => {
       const writer = flatGeobufWriter(file, layer, scratch);
       await use(writer);
       await writer.end();

@@ -10,10 +10,9 @@ const FLUSH = 2 ** 20;
 /** A writer of a FeatureCollection. */
 export function geoJsonWriter(file: Pick<AtomicFile, "write">, layer: Layer): FeatureWriter {
   const out = textOut(file);
-  const { epsg, name } = layer.system ?? {};
-  const urn = epsg === undefined ? name : `urn:ogc:def:crs:EPSG::${epsg}`;
-  const system =
-    epsg === 4326 || urn === undefined ? [] : [`"crs":{"type":"name","properties":{"name":${JSON.stringify(urn)}}}`];
+  const epsg = layer.system?.epsg ?? 4326; // without a known one there is none to name
+  const urn = `urn:ogc:def:crs:EPSG::${epsg}`;
+  const system = epsg === 4326 ? [] : [`"crs":{"type":"name","properties":{"name":"${urn}"}}`];
   const members = ['"type":"FeatureCollection"', `"name":${JSON.stringify(layer.name)}`, ...system, '"features":[\n'];
   out.add(`{${members.join(",")}`);
   let count = 0;
@@ -92,7 +91,7 @@ function addFeature(out: TextOut, { fields, decimals }: Layer, { values, polygon
 }
 
 function valueText({ decimals }: Field, value: number | string | null): string {
-  if (typeof value !== "number" || decimals === undefined) return JSON.stringify(value);
+  if (typeof value !== "number" || decimals === undefined || !Number.isFinite(value)) return JSON.stringify(value); // null
   return String(Number(value.toFixed(decimals)));
 }
 

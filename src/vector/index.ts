@@ -1,2 +1,3 @@
 /** @file Class rasters as polygons. */
-export { type Vectorized, type VectorizeOptions, vectorize } from "./vectorize.js";
+export type { VectorizeOptions } from "./options.js";
+export { type Vectorized, vectorize } from "./vectorize.js";

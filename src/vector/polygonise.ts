@@ -6,7 +6,7 @@ import { silent, type Talk } from "../talk.js";
 import { type Borders, countBorders } from "./borders.js";
 import { classRows, type ClassSource } from "./class-rows.js";
 import { collectArcs, type RegionArcs } from "./collect.js";
-import { type Components, findComponents } from "./components.js";
+import { type CellArea, type Components, findComponents } from "./components.js";
 import { replayRegions } from "./regions.js";
 import type { RegionRings } from "./rings.js";
 import type { ScratchFile } from "./scratch.js";
@@ -16,14 +16,16 @@ import { type Arc, traceArcs } from "./trace.js";
 
 /** Pixels and rows of a stripe: arcs end with it. */
 const STRIPE_PIXELS = 2 ** 21;
+/** Arcs after which a stripe ends before its time: of noise, where each pixel has two, some 100 MB. */
+const STRIPE_ARCS = 2 ** 18;
 const STRIPE_ROWS = { least: 64, most: 1024 };
 
 /** What is made of a class raster. */
 export interface PolygoniseOptions {
   /** Confidence of rows y .. y + rows of the raster, negative where there is none. */
-  readonly confidence?: (y: number, rows: number) => Promise<Float32Array>;
-  /** Square metres of a pixel of a row, where rows differ. */
-  readonly cellArea?: (row: number) => number;
+  readonly confidence?: (y: number, rows: number) => Promise<Float32Array | undefined>;
+  /** Square metres of a pixel of a row, where rows differ, or of each of its pixels. */
+  readonly cellArea?: (row: number) => CellArea;
   /** Components below it join a neighbour; in pixels, or in what `cellArea` counts in. */
   readonly minArea?: number;
   readonly minAreaIn?: "pixels" | "cellArea";
@@ -38,6 +40,8 @@ export interface PolygoniseOptions {
   readonly heldNumbers?: number;
   /** Rows of a stripe; default by the raster's width. */
   readonly stripeRows?: number;
+  /** Arcs after which a stripe ends; default as many as some 100 MB hold. */
+  readonly stripeArcs?: number;
 }
 
 /** A 4-connected region of one class. */
@@ -93,7 +97,7 @@ async function applySieve(source: ClassSource, components: Components, options: 
   const { minArea = 0, minAreaIn = "pixels", talk = silent } = options;
   const sizes = minAreaIn === "pixels" ? components.pixels : components.area;
   const borders = await readBorders(source, components, (component) => sizes[component] < minArea, talk);
-  sieve(components, borders, sizes.slice(0, components.count + 1), minArea);
+  await sieve(components, borders, sizes.slice(0, components.count + 1), minArea, talk);
 }
 
 async function readBorders(
@@ -122,7 +126,7 @@ async function* sweep(
   source: ClassSource,
   root: Uint32Array,
   arcs: RegionArcs,
-  { simplify = 0, talk = silent, stripeRows = rowsOfStripe(source.width) }: PolygoniseOptions,
+  { simplify = 0, talk = silent, stripeRows = rowsOfStripe(source.width), stripeArcs = STRIPE_ARCS }: PolygoniseOptions,
 ): AsyncGenerator<number> {
   const { width, height } = source;
   const replay = replayRegions(width, root);
@@ -141,7 +145,7 @@ async function* sweep(
     for await (const { y, rows, values } of classRows(source)) {
       for (let k = 0; k < rows; k++) {
         const row = replay(values.subarray(k * width, (k + 1) * width));
-        const isLast = y + k > 0 && (y + k) % stripeRows === 0;
+        const isLast = y + k > top && (y + k - top >= stripeRows || stripe.length > stripeArcs);
         tracer.line(y + k, above, row, isLast);
         above.set(row);
         if (!isLast) continue;

@@ -18,12 +18,16 @@ let counter = Date.now(); // beyond those of an earlier process with the same id
 /** What the scratch files of an output are called after. */
 export const scratchNames = (output: string) => ({ arcs: `${output}.arcs`, features: `${output}.features` });
 
-/** Runs `use` with an empty scratch file called `name`, which is removed afterwards. */
-export async function withScratchFile<T>(name: string, use: (file: ScratchFile) => Promise<T>): Promise<T> {
+/** Runs `use` with an empty scratch file called `name` for an output, which is removed afterwards. */
+export async function withScratchFile<T>(
+  name: string,
+  output: string,
+  use: (file: ScratchFile) => Promise<T>,
+): Promise<T> {
   const path = join(dirname(name), `.${basename(name)}.${process.pid}-${counter++}.partial`);
-  const handle = guarded(name, () => openSync(path, "wx+"));
+  const handle = guarded(output, () => openSync(path, "wx+"));
   try {
-    return await use(scratchFile(name, handle));
+    return await use(scratchFile(output, handle));
   } finally {
     closeSync(handle);
     rmSync(path, { force: true });
@@ -32,7 +36,7 @@ export async function withScratchFile<T>(name: string, use: (file: ScratchFile) 
 
 const BUFFER_BYTES = 2 ** 20;
 
-function scratchFile(name: string, handle: number): ScratchFile {
+function scratchFile(output: string, handle: number): ScratchFile {
   let pending: Uint8Array[] = [];
   let written = 0;
   let length = 0;
@@ -40,7 +44,7 @@ function scratchFile(name: string, handle: number): ScratchFile {
     const bytes = Buffer.concat(pending);
     pending = [];
     for (let done = 0; done < bytes.length; ) {
-      done += guarded(name, () => writeSync(handle, bytes, done, bytes.length - done, written + done));
+      done += guarded(output, () => writeSync(handle, bytes, done, bytes.length - done, written + done));
     }
     written = length;
   };
@@ -57,8 +61,8 @@ function scratchFile(name: string, handle: number): ScratchFile {
       if (position + count > written) flush();
       const out = Buffer.allocUnsafe(count);
       for (let done = 0; done < count; ) {
-        const got = readSync(handle, out, done, count - done, position + done);
-        if (got === 0) throw new Error(`internal: ${name} ends before ${position + count}`);
+        const got = guarded(output, () => readSync(handle, out, done, count - done, position + done));
+        if (got === 0) throw new Error(`internal: the scratch file of ${output} ends before ${position + count}`);
         done += got;
       }
       return out;
@@ -66,10 +70,10 @@ function scratchFile(name: string, handle: number): ScratchFile {
   };
 }
 
-function guarded<T>(name: string, work: () => T): T {
+function guarded<T>(output: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw writeFault(name, error);
+    throw writeFault(output, error);
   }
 }

@@ -4,18 +4,30 @@
  * one class are one component; and so on until none is left that is too small and has a neighbour. Nodata takes no part. The result depends on the
  * raster alone, not on the order of its storage.
  */
+import type { Talk } from "../talk.js";
 import type { Borders } from "./borders.js";
 import { type Components, gather, join, rootOf } from "./components.js";
 import { createHeap } from "./heap.js";
 
-/** Merges components below `limit` in place. `measure`: size by root, in the limit's unit; kept up to date. */
-export function sieve(all: Components, borders: Borders, measure: Float64Array, limit: number): void {
+/** Merges between two turns of the event loop. */
+const BREATH = 2 ** 14;
+
+/** Merges components below `limit` in place. `measure`: size by root, in the limit's unit; kept up to date. Rejects with Stopped. */
+export async function sieve(
+  all: Components,
+  borders: Borders,
+  measure: Float64Array,
+  limit: number,
+  { breathe }: Pick<Talk, "breathe">,
+): Promise<void> {
   const heap = createHeap();
   const members = Uint32Array.from({ length: all.count + 1 }, (_, i) => i); // circular lists, one a component
   for (let label = 1; label <= all.count; label++) {
     if (all.root[label] === label && measure[label] < limit) heap.push(measure[label], label);
   }
+  let turns = 0;
   for (let next = heap.pop(); next; next = heap.pop()) {
+    if (++turns % BREATH === 0) await breathe();
     const { key, item } = next;
     if (all.root[item] !== item || measure[item] !== key) continue; // it grew meanwhile and was put in again
     const shared = sharedBorders(all, borders, members, item);

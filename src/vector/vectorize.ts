@@ -5,37 +5,16 @@ import { basename } from "node:path";
 import { SegError } from "../errors.js";
 import { refuseExisting, withAtomicFile } from "../files.js";
 import { sweepLeftovers } from "../leftovers.js";
-import { type GeoRaster, openGeoTiff } from "../raster/index.js";
+import { classNames, type GeoRaster, openGeoTiff } from "../raster/index.js";
 import { silent, type Talk } from "../talk.js";
-import { chooseClasses, classNames } from "./classes.js";
+import { chooseClasses } from "./classes.js";
 import { type Confidence, openConfidence } from "./confidence.js";
 import type { Feature, Field } from "./feature.js";
 import { type Format, formatOf } from "./formats.js";
+import { checkOptions, type VectorizeOptions } from "./options.js";
 import { type Placed, placeRaster } from "./placed.js";
 import { polygonise, type Region } from "./polygonise.js";
 import { scratchNames, withScratchFile } from "./scratch.js";
-
-/** What becomes of a class raster. */
-export interface VectorizeOptions {
-  /** FILE.geojson, FILE.geojsonl or FILE.fgb. */
-  readonly out: string;
-  /** Numbers or names of the classes written; default all. */
-  readonly classes?: readonly (number | string)[];
-  /** Regions below it join the neighbour with the longest shared border. */
-  readonly minArea?: { readonly value: number; readonly unit: "pixels" | "m2" };
-  /** Details below so many pixels are dropped from outlines; default 0: none. */
-  readonly simplify?: number;
-  /** `native`, or EPSG:4326; default EPSG:4326 for GeoJSON, native for FlatGeobuf. */
-  readonly crs?: string;
-  /** EPSG code of the raster, instead of what it says itself. */
-  readonly sourceEpsg?: number;
-  /** Default: the output's name without its ending. */
-  readonly layer?: string;
-  /** Raster with the map's confidence; default MAP.prob.tif where there is one. */
-  readonly confidence?: string;
-  /** Replace a file that is there. */
-  readonly force?: boolean;
-}
 
 /** What was written. */
 export interface Vectorized {
@@ -55,13 +34,14 @@ export interface Vectorized {
  */
 export async function vectorize(input: string, options: VectorizeOptions, talk: Talk = silent): Promise<Vectorized> {
   const format = formatOf(options.out);
+  checkOptions(options);
   if (!options.force) refuseExisting(options.out);
   await sweepLeftovers([options.out, ...Object.values(scratchNames(options.out))]);
   const raster = await openGeoTiff(input);
   let confidence: Confidence | undefined;
   try {
     checkClassRaster(raster);
-    confidence = await openConfidence(options.confidence, raster);
+    confidence = await openConfidence(options.confidence, raster, talk);
     const placed = placeRaster(raster, { crs: options.crs ?? format.crs, sourceEpsg: options.sourceEpsg }, talk);
     return await write({ raster, confidence, placed, format, options, talk });
   } finally {
@@ -91,40 +71,70 @@ interface Job {
   readonly talk: Talk;
 }
 
-/** Features between two turns of the event loop. */
-const BREATH = 1000;
+/** Numbers of corners between two turns of the event loop, where each feature counts as some hundred. */
+const BREATH = { numbers: 2 ** 17, feature: 100 };
 
 async function write(job: Job): Promise<Vectorized> {
   const { raster, confidence, placed, format, options, talk } = job;
   const { out } = options;
-  const names = classNames(raster.metadata);
+  const names = await classNames(raster);
+  const chosen = chooseClasses(options.classes, names);
   const fields = fieldsOf(placed, confidence !== undefined);
   const name = options.layer ?? basename(out).replace(/\.[^.]*$/, "");
   const layer = { name, fields, system: placed.system, decimals: placed.decimals };
-  const counts = new Map<number, number>();
-  let [features, pixels] = [0, 0];
+  const tally = startTally();
   await withAtomicFile(out, (file) =>
-    withScratchFile(scratchNames(out).arcs, async (scratch) => {
-      await format.write(file, layer, out, async (writer) => {
-        for await (const region of polygonise(raster, { ...polygoniseOptions(job, names), scratch })) {
-          counts.set(region.classId, (counts.get(region.classId) ?? 0) + 1);
-          pixels += region.pixels;
-          await writer.write(featureOf(region, fields, names, placed));
-          if (++features % BREATH === 0) await talk.breathe();
+    withScratchFile(scratchNames(out).arcs, out, (scratch) =>
+      format.write(file, layer, out, async (writer) => {
+        for await (const region of polygonise(raster, { ...polygoniseOptions(job, chosen), scratch })) {
+          const feature = featureOf(region, fields, names, job);
+          if (count(tally, region, feature)) await writer.write(feature);
+          if (tally.sinceBreath > BREATH.numbers) await breathe(tally, talk);
         }
-      });
-    }),
+      }),
+    ),
   );
-  const classes = [...counts].sort(([a], [b]) => a - b);
+  warnOfMissing(raster.path, chosen, tally, talk);
+  const classes = [...tally.counts].sort(([a], [b]) => a - b);
   return {
-    ...{ path: out, layer: name, features, pixels },
+    ...{ path: out, layer: name, features: tally.features, pixels: tally.pixels },
     epsg: placed.system?.epsg ?? null,
-    classes: classes.map(([id, count]) => ({ id, name: names.get(id) ?? null, features: count })),
+    classes: classes.map(([id, features]) => ({ id, name: names.get(id) ?? null, features })),
   };
 }
 
-function polygoniseOptions({ confidence, placed, options, talk }: Job, names: ReadonlyMap<number, string>) {
-  const chosen = chooseClasses(options.classes, names);
+const startTally = () => ({ counts: new Map<number, number>(), features: 0, pixels: 0, empty: 0, sinceBreath: 0 });
+
+async function breathe(tally: Tally, talk: Talk): Promise<void> {
+  tally.sinceBreath = 0;
+  await talk.breathe();
+}
+
+type Tally = ReturnType<typeof startTally>;
+
+/** Counts a feature; false for one of which nothing is left on the earth. */
+function count(tally: Tally, { classId, pixels }: Region, { polygons }: Feature): boolean {
+  tally.sinceBreath += BREATH.feature;
+  for (const rings of polygons) for (const ring of rings) tally.sinceBreath += ring.length;
+  if (polygons.length === 0) {
+    tally.empty++;
+    return false;
+  }
+  tally.counts.set(classId, (tally.counts.get(classId) ?? 0) + 1);
+  tally.features++;
+  tally.pixels += pixels;
+  return true;
+}
+
+function warnOfMissing(path: string, chosen: ReadonlySet<number> | undefined, tally: Tally, talk: Talk): void {
+  const { counts, empty } = tally;
+  if (empty > 0)
+    talk.warn(`${path}: ${empty} region(s) lie beyond the poles or are too thin to be written, and are left out`);
+  const absent = [...(chosen ?? [])].filter((id) => !counts.has(id));
+  if (absent.length > 0) talk.warn(`${path}: no region of class ${absent.join(", ")} was found`);
+}
+
+function polygoniseOptions({ confidence, placed, options, talk }: Job, chosen: ReadonlySet<number> | undefined) {
   return {
     talk,
     simplify: options.simplify,
@@ -158,13 +168,13 @@ function featureOf(
   region: Region,
   fields: readonly Field[],
   names: ReadonlyMap<number, string>,
-  placed: Placed,
+  { placed, confidence }: Job,
 ): Feature {
-  const { classId, pixels, area, confidence, rings } = region;
+  const { classId, pixels, area, rings } = region;
   const each = placed.area && "each" in placed.area ? placed.area.each : Number.NaN;
   const all: Readonly<Record<string, number | string | null>> = {
     ...{ class_id: classId, class_name: names.get(classId) ?? null, pixel_count: pixels },
-    ...{ area_m2: area ?? pixels * each, mean_confidence: confidence ?? null },
+    ...{ area_m2: area ?? pixels * each, mean_confidence: confidence?.isWhole() ? (region.confidence ?? null) : null },
   };
   return { values: fields.map(({ name }) => all[name]), polygons: placed.polygons([rings.exterior, ...rings.holes]) };
 }

@@ -1,17 +1,21 @@
 /** @file A class map and the probabilities beside it, opened for a view: checked, and described for the page. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { errorLine, SegError } from "../errors.js";
-import { type Color, defaultPalette, type GeoRaster, isUrl, openGeoTiff } from "../raster/index.js";
+import {
+  classNames,
+  type Color,
+  defaultPalette,
+  type GeoRaster,
+  isUrl,
+  openGeoTiff,
+  probabilitiesOf,
+} from "../raster/index.js";
 import type { ClassEntry, ViewMeta } from "./page/meta.js";
 import type { MapSummary } from "./summary.js";
 
 /** Largest number of pixels read to count classes. */
 const MOST_COUNTED = 2 ** 22;
-
-/** Path of the probabilities `seg predict` writes beside a map. */
-export const probabilityPath = (map: string): string => `${map.replace(/\.tiff?$/i, "")}.prob.tif`;
 
 /** Opens a class map; SegError for what is none. */
 export async function openClassMap(path: string): Promise<GeoRaster> {
@@ -25,7 +29,7 @@ export async function openClassMap(path: string): Promise<GeoRaster> {
 
 /** Opens the probabilities of a map where there are some that belong to it; `warn` hears why those beside it are not shown. */
 export async function openProbabilities(map: GeoRaster, warn: (line: string) => void): Promise<GeoRaster | undefined> {
-  const path = probabilityPath(map.path);
+  const path = probabilitiesOf(map.path);
   if (!existsSync(path)) return undefined;
   try {
     const raster = await openGeoTiff(path, { alpha: "band" });
@@ -73,14 +77,15 @@ export async function describeMap(
 /** Classes the file names, else the values its colour map paints, and all others there are or may be. */
 async function classesOf(map: GeoRaster, counts: Counts | undefined): Promise<ClassEntry[]> {
   const names = await classNames(map);
-  const known = names.length > 0 ? names.map((_, value) => value) : BYTES.filter((value) => isPainted(map, value));
+  const named = BYTES.slice(0, 1 + Math.max(-1, ...names.keys()));
+  const known = named.length > 0 ? named : BYTES.filter((value) => isPainted(map, value));
   const seen = BYTES.filter((value) => (counts?.pixels[value] ?? 0) > 0);
   const possible = known.length > 0 || counts?.precision === "exact" ? [] : BYTES; // a reduced copy may have lost some
   const values = [...new Set([...known, ...seen, ...possible])].filter((value) => value !== map.nodata);
   const usual = defaultPalette(Math.max(0, ...values) + 1);
   return values.map((value) => ({
     value,
-    name: names[value] || `class ${value}`,
+    name: names.get(value) || `class ${value}`,
     color: colorOf(map, value) ?? usual[value],
   }));
 }
@@ -90,25 +95,6 @@ const BYTES: readonly number[] = Array.from({ length: 256 }, (_, value) => value
 /** Whether the file gives a value a colour: what has none is black in a colour map. */
 const isPainted = (map: GeoRaster, value: number): boolean =>
   (colorOf(map, value) ?? []).some((channel) => channel > 0);
-
-/** Items CLASS_0, CLASS_1, ... of the file, else the category names GDAL keeps beside it. */
-async function classNames({ path, metadata }: GeoRaster): Promise<string[]> {
-  const numbered = [...metadata].flatMap(([name, value]) => {
-    const match = /^CLASS_(\d{1,3})$/.exec(name);
-    return match && Number(match[1]) < 256 ? [[Number(match[1]), value] as const] : [];
-  });
-  if (numbered.length > 0) {
-    const names = Array<string>(1 + Math.max(...numbered.map(([i]) => i))).fill("");
-    for (const [i, name] of numbered) names[i] = name;
-    return names;
-  }
-  if (!existsSync(`${path}.aux.xml`)) return [];
-  const text = await readFile(`${path}.aux.xml`, "utf8");
-  const matches = [...text.matchAll(/<Category>([^<]{0,200})<\/Category>/g)].slice(0, 256);
-  return matches.map(([, name]) => name.replace(/&(amp|lt|gt|quot);/g, (_, entity: string) => ENTITIES[entity]));
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"' };
 
 function colorOf({ colorMap }: GeoRaster, value: number): Color | undefined {
   if (!colorMap) return undefined;

@@ -5,7 +5,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { accuracyRemark, systemOfEpsg, transformer, WGS84 } from "../../src/crs/index.js";
+import {
+  accuracyRemark,
+  conversionRemarks,
+  geographicOf,
+  systemOfEpsg,
+  transformer,
+  WGS84,
+} from "../../src/crs/index.js";
 import type { Point } from "../../src/crs/index.js";
 
 /** Longitude and latitude on WGS 84, x and y. */
@@ -54,6 +61,21 @@ test("a system that needs a grid file is remarked upon, so is one with a rough s
   }
   assert.match(remarkOf(2044), /^EPSG:2044 \(Hanoi 1972 .+\) is tied to WGS 84 with an accuracy of ~\d+ m$/);
   for (const code of [4326, 32633, 3035, 25832, 2154, 3857]) assert.equal(remarkOf(code), "", String(code));
+});
+
+test("a conversion is remarked upon where a shift is known less exactly than to a pixel, and not within a datum", () => {
+  const [wgs84, osgb, nad27] = [4326, 27700, 4267].map((code) => systemOfEpsg(code, "scene.tif"));
+  assert.match(conversionRemarks(osgb, wgs84, 1).join(), /^EPSG:27700 .+ ~2 m; gdalwarp/);
+  assert.deepEqual(conversionRemarks(osgb, wgs84, 10), []);
+  assert.match(conversionRemarks(osgb, nad27, 1.5).join(" and "), /^EPSG:27700 .+ and EPSG:4267 /);
+  assert.match(conversionRemarks(osgb, nad27, 10).join(" and "), /^EPSG:4267 /);
+  assert.deepEqual(conversionRemarks(osgb, geographicOf(osgb), 1), []);
+});
+
+test("a datum that is tied to nothing does for its own longitudes and latitudes", () => {
+  const madrid = systemOfEpsg(2062, "scene.tif");
+  const place = transformer(madrid, geographicOf(madrid), "scene.tif")!([600_000, 600_000]);
+  assert.ok(apart(place, [-3.687375, 40], 111_320) < 200, String(place)); // its origin, from Greenwich
 });
 
 test("a code the table lacks and a datum that is tied to nothing are refused", () => {

@@ -70,6 +70,14 @@ test("a projection that is not known, a system without a datum and grads are ref
   assert.equal(systemOf({}), undefined);
 });
 
+test("a prime meridian is known by its code; one that is not known is refused", () => {
+  const ellipsoid = { 1024: 2, 2048: 32767, 2057: 6378249.2, 2059: 293.466 };
+  assert.match(systemOf({ ...ellipsoid, 2051: 8903 })!.proj4, / \+pm=2\.33722917 /);
+  assert.doesNotMatch(systemOf({ ...ellipsoid, 2051: 8901 })!.proj4, /\+pm/);
+  assert.match(systemOf({ ...ellipsoid, 2051: 32767, 2061: 2.5 })!.proj4, / \+pm=2\.5 /);
+  assert.throws(() => systemOf({ ...ellipsoid, 2051: 8999 }), /^SegError: scene\.tif: CRS not convertible/);
+});
+
 test("UTM by its conversion's code, feet and grads are read; the geographic code tells the datum only", () => {
   const zone = systemOf({ 1024: 1, 2048: 4269, 3074: 16133 })!;
   assert.match(zone.proj4, /^\+proj=utm \+zone=33 \+south \+ellps=GRS80 /);

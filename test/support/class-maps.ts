@@ -94,11 +94,15 @@ export function sourceOf({ width, height, data }: ClassMap, blockHeight = 4): Cl
 }
 
 /** All regions of a map. */
-export function regionsOf(map: ClassMap, options: Partial<PolygoniseOptions> = {}): Promise<Region[]> {
+export function regionsOf(
+  map: ClassMap,
+  options: Partial<PolygoniseOptions> = {},
+  blockHeight?: number,
+): Promise<Region[]> {
   return withFolder((folder) =>
-    withScratchFile(join(folder, "arcs"), async (scratch) => {
+    withScratchFile(join(folder, "arcs"), join(folder, "map"), async (scratch) => {
       const regions: Region[] = [];
-      for await (const region of polygonise(sourceOf(map), { scratch, ...options })) regions.push(region);
+      for await (const region of polygonise(sourceOf(map, blockHeight), { scratch, ...options })) regions.push(region);
       return regions;
     }),
   );

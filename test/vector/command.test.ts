@@ -1,6 +1,6 @@
 /** @file `seg vectorize` as a user meets it: what it writes and prints, what it refuses and why, and that nothing is left when it is stopped. */
 import assert from "node:assert/strict";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { command } from "../../src/cli/commands/vectorize.js";
@@ -8,7 +8,8 @@ import { writeCog } from "../../src/cog/index.js";
 import { SegError } from "../../src/errors.js";
 import { makeGrid } from "../../src/raster/index.js";
 import { silent, Stopped } from "../../src/talk.js";
-import { vectorize } from "../../src/vector/index.js";
+import { vectorize, type VectorizeOptions } from "../../src/vector/index.js";
+import { withScratchFile } from "../../src/vector/scratch.js";
 import { drawn, patches } from "../support/class-maps.js";
 import { linesOf, seg } from "../support/cli.js";
 import { withFolder } from "../support/folder.js";
@@ -79,6 +80,97 @@ test("a confidence raster beside the map, or the one given, is averaged over eac
     );
   }));
 
+/** The confidence of a map of 4 x 3 pixels, all of it a half, as `seg predict` writes it. */
+const writeSure = (path: string, more: Partial<Parameters<typeof writeCog>[1]> = {}) => {
+  const size = { width: 4, height: 3, ...more };
+  const bandItems = [{ description: "confidence", scale: 1 / 254, offset: 0 }];
+  const options = { bands: 1, dtype: "uint8", nodata: 255, bandItems, overviews: "mean", ...size } as const;
+  return writeCog(path, options, (writer) => writer.write(new Uint8Array(size.width * size.height).fill(127)));
+};
+
+const told = () => {
+  const warnings: string[] = [];
+  return { warnings, talk: { ...silent, warn: (line: string) => warnings.push(line) } };
+};
+
+test("the confidence beside a map is found whichever way its name ends", () =>
+  withFolder(async (folder) => {
+    const out = join(folder, "map.geojson");
+    for (const [ending, name] of ["tif", "tiff", "TIF"].map((word) => [word, `map-${word}`])) {
+      await rename(await writeMap(folder), join(folder, `${name}.${ending}`));
+      await writeSure(join(folder, `${name}.prob.tif`));
+      await vectorize(join(folder, `${name}.${ending}`), { out, force: true });
+      assert.ok(
+        (await propertiesOf(out)).every((properties) => properties.mean_confidence === 0.5),
+        ending,
+      );
+    }
+  }));
+
+test("a confidence nobody asked for that does not do is warned of and left alone", () =>
+  withFolder(async (folder) => {
+    const [map, beside, out] = ["map.tif", "map.prob.tif", "map.geojson"].map((name) => join(folder, name));
+    await writeMap(folder, MAP, { metadata: { ...METADATA, KEY: "one" } });
+    const damaged = async () => {
+      await writeSure(beside);
+      const bytes = await readFile(beside);
+      await writeFile(beside, bytes.subarray(0, bytes.length - 8));
+    };
+    for (const [write, message] of [
+      [() => writeSure(beside, { width: 5 }), /map\.prob\.tif: is 5 x 3, the map 4 x 3 pixels; .*no confidence$/],
+      [() => writeSure(beside, { metadata: { KEY: "two" } }), /map\.prob\.tif: comes of another run than the map/],
+      [() => writeFile(beside, "no image"), /map\.prob\.tif: .*no confidence$/],
+      [damaged, /map\.prob\.tif: .*no confidence$/],
+    ] as const) {
+      await write();
+      const { warnings, talk } = told();
+      await vectorize(map, { out, force: true }, talk);
+      assert.equal(warnings.length, 1);
+      assert.match(warnings[0], message);
+      assert.ok((await propertiesOf(out)).every((properties) => (properties.mean_confidence ?? null) === null));
+      await assert.rejects(vectorize(map, { out, force: true, confidence: beside }), SegError);
+    }
+    await writeSure(beside, { metadata: { KEY: "one" } });
+    await vectorize(map, { out, force: true });
+    assert.equal((await propertiesOf(out))[0].mean_confidence, 0.5);
+  }));
+
+test("names GDAL keeps beside a raster are its classes'", () =>
+  withFolder(async (folder) => {
+    await writeMap(folder, MAP, { metadata: undefined, categories: ["sea & sky", "", "town"] });
+    const out = join(folder, "map.geojson");
+    const { classes } = await vectorize(join(folder, "map.tif"), { out, classes: ["sea & sky", "town"] });
+    assert.deepEqual(
+      classes.map(({ id, name }) => [id, name]),
+      [
+        [0, "sea & sky"],
+        [2, "town"],
+      ],
+    );
+  }));
+
+test("options of the library are checked, and a class that does not occur is told", () =>
+  withFolder(async (folder) => {
+    const map = await writeMap(folder);
+    const out = join(folder, "map.geojson");
+    const wrong: readonly (readonly [Partial<VectorizeOptions>, RegExp])[] = [
+      [{ simplify: Number.NaN }, /^SegError: simplify NaN: is no number of pixels/],
+      [{ simplify: -3 }, /^SegError: simplify -3: /],
+      [{ minArea: { value: Number.NaN, unit: "pixels" } }, /^SegError: minArea NaN: is no area/],
+      [{ classes: [] }, /^SegError: classes: names none/],
+    ];
+    for (const [options, message] of wrong) await assert.rejects(vectorize(map, { out, ...options }), message);
+    const { warnings, talk } = told();
+    await vectorize(map, { out, classes: ["sea", 77] }, talk);
+    assert.match(warnings.join("\n"), /^\S+map\.tif: no region of class 77 was found$/);
+  }));
+
+test("a disk's fault names the output, not the scratch file beside it", () =>
+  withFolder(async (folder) => {
+    const work = withScratchFile(join(folder, "no", "map.fgb.arcs"), "map.fgb", async () => {});
+    await assert.rejects(work, /^SegError: map\.fgb: its folder does not exist; /);
+  }));
+
 /** [map, flags, what is said]; the flags that are paths lie in the test's folder. */
 const WRONG: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
   ["map.tif", { out: "map.shp" }, /map\.shp: has no ending of a vector file; name it \.geojson, \.geojsonl, \.fgb$/],
@@ -87,6 +179,7 @@ const WRONG: readonly (readonly [string, Readonly<Record<string, string>>, RegEx
   ["nowhere.tif", { out: "a.fgb" }, /nowhere\.tif: no such file; /],
   ["text.tif", { out: "a.fgb" }, /text\.tif: /],
   ["map.tif", { out: "a.fgb", classes: "sea,fog" }, /^fog: is no class of the raster; .*sea, land, town/],
+  ["map.tif", { out: "a.fgb", classes: "sea," }, /^--classes sea,: has an empty word; /],
   ["map.tif", { out: "a.fgb", "min-area": "5ha" }, /^--min-area 5ha: is no area; /],
   ["map.tif", { out: "a.fgb", simplify: "-1" }, /^--simplify -1: is no number of pixels/],
   ["map.tif", { out: "a.fgb", crs: "EPSG:3857" }, /^--crs EPSG:3857: is not written; /],
@@ -140,6 +233,24 @@ test("--src-crs says where a raster is that does not say it or says it wrong", (
     };
     assert.ok(Math.abs((await longitude()) - 9) < 0.001);
     assert.ok(Math.abs((await longitude(32633)) - 15) < 0.001);
+  }));
+
+test("in its own coordinates a raster carries the code it states or is given, known here or not", () =>
+  withFolder(async (folder) => {
+    const out = join(folder, "map.geojson");
+    const byParameters = makeGrid(4, 3, [500_000, 10, 0, 5_800_000, 0, -10], 32633);
+    const keys = [1, 1, 0, 4, 1024, 0, 1, 1, 1025, 0, 1, 1, 2048, 0, 1, 4326, 3074, 0, 1, 16033]; // UTM by its conversion
+    const tags = byParameters.tags.map((tag) => (tag.tag === 34735 ? { ...tag, values: keys } : tag));
+    await writeMap(folder, MAP, { grid: { ...byParameters, tags } });
+    const { warnings, talk } = told();
+    const stated = await vectorize(join(folder, "map.tif"), { out, crs: "native" }, talk);
+    assert.equal(stated.epsg, null);
+    assert.match(warnings.join("\n"), /no EPSG code is known/);
+    assert.equal((await propertiesOf(out))[0].area_m2, 400);
+    const given = { out, force: true, sourceEpsg: 59_999 };
+    assert.equal((await vectorize(join(folder, "map.tif"), { ...given, crs: "native" })).epsg, 59_999);
+    assert.match(await readFile(out, "utf8"), /urn:ogc:def:crs:EPSG::59999/);
+    await assert.rejects(vectorize(join(folder, "map.tif"), given), /EPSG:59999 is not known here/);
   }));
 
 test("stopped: the file that was there stays, nothing else is left", () =>

@@ -52,6 +52,21 @@ def shifted(native, wgs84, epsg):
     return worst
 
 
+def bent(path, epsg):
+    """The largest distance in metres, in the plane of a system, of edges' middles from the straight edges of the lattice of 10 m."""
+    there = pyproj.Transformer.from_crs(4326, epsg, always_xy=True)
+    worst = 0
+    for feature in features(path):
+        polygons = [feature["geometry"]["coordinates"]] if feature["geometry"]["type"] == "Polygon" else feature["geometry"]["coordinates"]
+        for ring in (ring for polygon in polygons for ring in polygon):
+            for (a, b), (c, d) in zip(ring, ring[1:]):
+                if abs(a) == abs(c) == 180 or abs(b) == 90 or abs(d) == 90:
+                    continue
+                (x0, y0), (x1, y1), (x, y) = (there.transform(*point) for point in ((a, b), (c, d), ((a + c) / 2, (b + d) / 2)))
+                worst = max(worst, abs((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) / max(1e-9, ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5))
+    return worst
+
+
 def cells(west, south, east, north):
     """Square metres of a rectangle of longitude and latitude."""
     steps = [west + (east - west) * i / 1000 for i in range(1001)]

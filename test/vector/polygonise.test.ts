@@ -80,6 +80,15 @@ test("stripes do not show: any number of rows gives the same polygons", async ()
   }
 });
 
+test("a stripe ends where it holds many arcs, and that does not show", async () => {
+  for (const map of [MAPS.noise, MAPS["noise with nodata"]]) {
+    const whole = await regionsOf(map);
+    assert.deepEqual((await regionsOf(map, { stripeArcs: 90 })).map(canonical), whole.map(canonical));
+    const simplified = await regionsOf(map, { stripeArcs: 90, simplify: 2 });
+    assert.notDeepEqual(simplified.map(canonical), (await regionsOf(map, { simplify: 2 })).map(canonical));
+  }
+});
+
 test("points that wait in the scratch file come back as they were", async () => {
   for (const map of [MAPS["rings in rings"], MAPS.noise, MAPS.blobs]) {
     const held = await regionsOf(map, { stripeRows: 3, simplify: 1 });
@@ -155,4 +164,9 @@ test("only the classes wanted come out, with the confidence and area of their pi
     ],
   );
   assert.deepEqual((await regionsOf(map, { wanted: (classId) => classId === 2 })).length, 1);
+  const columns = await regionsOf(map, { cellArea: (row) => Float64Array.from({ length: 5 }, (_, x) => 10 * row + x) });
+  assert.deepEqual(
+    columns.map(({ area }) => area),
+    [22, 176],
+  );
 });

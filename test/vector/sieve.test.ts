@@ -1,6 +1,7 @@
 /** @file The sieve against a plain one that merges on the whole map at once, and its promises. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { silent, Stopped } from "../../src/talk.js";
 import { blobs, type ClassMap, drawn, flooded, MAPS, neighbours, patches, regionsOf } from "../support/class-maps.js";
 
 /** The rule by the letter: one merge at a time, everything reckoned anew on the map. */
@@ -78,6 +79,15 @@ test("chains of small regions merge, ties go to the smaller class, nodata is no 
     [3, 1],
   ]);
   assert.deepEqual(await classes(drawn("111", "121", "111"), 2), [[1, 9]]);
+});
+
+test("the sieve of many regions lets a stop in between", async () => {
+  let turns = 0;
+  const breathe = async () => {
+    if (++turns === 3) throw new Stopped("SIGINT"); // after the two of the passes before it, for the map is one band
+  };
+  const work = regionsOf(patches(220, 220, 1, 9, 35), { minArea: 10, talk: { ...silent, breathe } }, 220);
+  await assert.rejects(work, Stopped);
 });
 
 test("a limit in square metres weighs rows by their pixels", async () => {

@@ -35,7 +35,7 @@ export const command = defineCommand(
     layer: { type: "string", describe: "name of the layer (default: the output's)", requiresArg: true },
     confidence: {
       type: "string",
-      describe: "raster with the map's confidence (default: MAP.prob.tif, if there is one)",
+      describe: "raster with the map's confidence (default: NAME.prob.tif beside NAME.tif, if there is one)",
       requiresArg: true,
     },
     force: { type: "boolean", describe: "replace a file that is there" },
@@ -58,9 +58,7 @@ async function runVectorize(args: Arguments, talk: Talk): Promise<number> {
 function optionsOf(args: Arguments): VectorizeOptions {
   return {
     out: required(args, "out"),
-    classes: text(args, "classes")
-      ?.split(",")
-      .map((word) => word.trim()),
+    classes: wordsOf(text(args, "classes")),
     minArea: minAreaOf(text(args, "min-area")),
     simplify: tolerance(text(args, "simplify")),
     crs: text(args, "crs"),
@@ -69,6 +67,12 @@ function optionsOf(args: Arguments): VectorizeOptions {
     confidence: text(args, "confidence"),
     force: args.force === true,
   };
+}
+
+function wordsOf(given: string | undefined): string[] | undefined {
+  const words = given?.split(",").map((word) => word.trim());
+  if (!words?.includes("")) return words;
+  throw new SegError(`--classes ${given}`, "has an empty word", "write it like --classes 1,water");
 }
 
 function minAreaOf(given: string | undefined): VectorizeOptions["minArea"] {

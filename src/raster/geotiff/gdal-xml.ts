@@ -5,6 +5,8 @@
 import { escapeXml } from "../../cog/index.js";
 
 const CHARACTERS: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+/** Values of 16 bits. */
+const MOST_CATEGORIES = 65_536;
 const unescapeXml = (text: string) => text.replace(/&(amp|lt|gt|quot|apos);/g, (_, name: string) => CHARACTERS[name]);
 
 /** A PAM file that names the values 0, 1, ... of band 1. */
@@ -12,6 +14,12 @@ export function categoriesXml(names: readonly string[]): string {
   const lines = names.map((name) => `      <Category>${escapeXml(name)}</Category>\n`);
   const band = `  <PAMRasterBand band="1">\n    <CategoryNames>\n${lines.join("")}    </CategoryNames>\n  </PAMRasterBand>\n`;
   return `<PAMDataset>\n${band}</PAMDataset>\n`;
+}
+
+/** The category names of a PAM file, by their values. */
+export function categoriesOf(xml: string): string[] {
+  const categories = [...xml.matchAll(/<Category>([^<]{0,200})<\/Category>|<Category\/>/g)].slice(0, MOST_CATEGORIES);
+  return categories.map(([, name = ""]) => unescapeXml(name));
 }
 
 /** Names of bands in a tag 42112: its items of role `description`; empty strings where there are none. */
