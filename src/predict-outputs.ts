@@ -7,7 +7,7 @@ import { open } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { SegError } from "./errors.js";
 import { makeFolder, sha256, sha256File } from "./files.js";
-import { isUrl } from "./raster/index.js";
+import { fileNameOf, isUrl } from "./raster/index.js";
 import { besideMap } from "./scene/outputs.js";
 
 /** Whether a file is mapped as a scene, to a GeoTIFF on its own grid; what is read from a URL always is. */
@@ -50,8 +50,8 @@ export function planOutputs(inputs: readonly string[], out: string): string[] {
 
 /** A file's or URL's own name without its suffix. */
 function nameOf(input: string): string {
-  const path = isUrl(input) ? decodeURIComponent(new URL(input).pathname).replaceAll(/[/\\\0]+$/g, "") : input;
-  return basename(path, extname(path)) || "scene";
+  const name = isUrl(input) ? fileNameOf(input) : basename(input);
+  return basename(name, extname(name)) || "scene";
 }
 
 /** SHA-256 over an input's bytes and everything else its output depends on. */
