@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { errorLine, SegError } from "../errors.js";
 import {
+  areOfTwoRuns,
   classNames,
   type Color,
   defaultPalette,
@@ -45,8 +46,7 @@ export async function openProbabilities(map: GeoRaster, warn: (line: string) => 
 
 /** Why a file of probabilities is not the map's: its size, or a run of other scenes or settings (item KEY). */
 function mismatch(map: GeoRaster, probabilities: GeoRaster): string | undefined {
-  const [own, other] = [map, probabilities].map(({ metadata }) => metadata.get("KEY"));
-  if (own !== undefined && other !== undefined && own !== other) return "is of another run than the map";
+  if (areOfTwoRuns(map, probabilities)) return "is of another run than the map";
   const isAsLarge = probabilities.width === map.width && probabilities.height === map.height;
   return isAsLarge ? undefined : "is of another size than the map";
 }
