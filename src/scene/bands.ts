@@ -8,6 +8,7 @@ import type { FinalBlock, Plane } from "./blend.js";
 
 /** What can be written beside the classes; `classes`: a band of probabilities for each. */
 export const PROBABILITY_BANDS = ["classes", "confidence", "margin", "entropy", "disagreement"] as const;
+/** One of them. */
 export type ProbabilityBand = (typeof PROBABILITY_BANDS)[number];
 
 /** A probability of 1 in a band's bytes. */
@@ -29,6 +30,7 @@ export function squaresOf(planes: readonly Plane[], width: number, height: numbe
   return { data: out, stride: width };
 }
 
+/** Bytes of both outputs. */
 export interface WrittenBands {
   /** [height, width]. */
   readonly classes: Uint8Array;

@@ -38,6 +38,7 @@ export function finalExtent(
 const nextStart = ({ starts, length }: Axis, i: number) => (i + 1 < starts.length ? starts[i + 1] : length);
 const endBefore = ({ starts, ends }: Axis, i: number) => (i > 0 ? Math.max(ends[i - 1], starts[i]) : starts[i]);
 
+/** Blends windows as they come. */
 export interface Blender {
   /**
    * Takes a window's planes, which are changed in place, in reading order. Undefined planes: nothing in the window holds data; what was carried

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { writeAll, writeFault } from "../files.js";
 import { readInto } from "../raster/file-bytes.js";
 
+/** Pieces kept from one row of windows to the next. */
 export interface CarryStore {
   /** A column's piece, which is then forgotten; undefined where there is none. */
   take(column: number): Promise<Float32Array | undefined>;

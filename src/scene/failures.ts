@@ -2,6 +2,7 @@
 import type { Window } from "../raster/index.js";
 import type { BlendPlan } from "./blend.js";
 
+/** Where such a window lies. */
 export interface Failure {
   readonly column: number;
   readonly row: number;

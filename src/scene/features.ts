@@ -2,13 +2,12 @@
  * @file Scores of prepared windows. With a folder for features the encoder's maps of every window are kept there, named by the window's pixels and the encoder's
  * weights: other decoders over the same encoder then cost no encoder pass.
  */
-import { readdir, statfs } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { EXIT, SegError } from "../errors.js";
-import { makeFolder } from "../files.js";
 import type { TensorData } from "../graph/tensor.js";
 import type { OpenModel } from "../open-model.js";
 import type { Talk } from "../talk.js";
-import { type EmbeddingKey, embeddingCache, weightsDigest } from "../train/embeddings.js";
+import { type EmbeddingKey, embeddingCache, inWords, roomIn, weightsDigest } from "../train/embeddings.js";
 import type { Placement } from "../preprocess.js";
 import type { SceneModel, WindowWeights } from "./map.js";
 
@@ -99,11 +98,6 @@ function featureKeys({ card, model, state, engine, predictor }: OpenModel): (ima
   };
 }
 
-/** Bytes of one window's features of `side` pixels. */
-export function featureBytes({ model }: OpenModel, side: number): number {
-  return model.cachedShapes(side, side).reduce((sum, shape) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
-}
-
 /** Says what features will take; where the disk has no room for all of them, rejects with SegError (exit 4) unless some are there already. */
 export async function checkFeatureRoom(
   folder: string,
@@ -111,15 +105,11 @@ export async function checkFeatureRoom(
   each: number,
   { info, warn }: Pick<Talk, "info" | "warn">,
 ): Promise<void> {
-  await makeFolder(folder);
-  const { bavail, bsize } = await statfs(folder);
+  const room = await roomIn(folder);
   const all = windows * each;
   info(`features: at most ${windows} windows, ${inWords(each)} each, ${inWords(all)} in ${folder}`);
-  if (all <= bavail * bsize) return;
-  const reason = `has ${inWords(bavail * bsize)} free, the features take ${inWords(all)}`;
+  if (all <= room) return;
+  const reason = `has ${inWords(room)} free, the features take ${inWords(all)}`;
   if ((await readdir(folder)).length) return warn(`${folder} ${reason}, less what is there already`);
   throw new SegError(folder, reason, "choose another --cache-features, or leave it out", EXIT.guard);
 }
-
-const inWords = (bytes: number) =>
-  bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MB` : `${(bytes / 2 ** 30).toFixed(1)} GB`;

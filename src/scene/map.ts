@@ -25,6 +25,7 @@ export interface WindowWeights {
 /** Gives a prepared window's scores; with weights, where the model can, times them. */
 export type SceneModel = (window: PreparedWindow, weights?: WindowWeights) => Promise<WindowScores["scores"]>;
 
+/** What runs, and over what. */
 export interface SceneRun {
   /** What errors name. */
   readonly path: string;

@@ -43,6 +43,7 @@ export interface Reading extends ReadStats {
   readonly remote?: RemoteTraffic;
 }
 
+/** Reads a scene's windows. */
 export interface SceneReader {
   /** Window n in reading order. */
   read(n: number): Promise<PreparedWindow>;
@@ -99,6 +100,7 @@ function readingOf(scene: GeoRaster): Reading {
   return { ...scene.stats(), ...(remote && { remote }) };
 }
 
+/** The scene, if it is still the file that was looked at. */
 async function openSame({ source, identity, preprocessing }: ReaderPlan): Promise<GeoRaster> {
   const scene = await openScene(source, preprocessing);
   if (scene.identity === identity) return scene;
@@ -109,13 +111,11 @@ async function openSame({ source, identity, preprocessing }: ReaderPlan): Promis
 /** A reader that opens the scene itself. */
 export function sceneReader(plan: ReaderPlan): SceneReader {
   let opened: Promise<GeoRaster> | undefined;
-  const scene = () => {
-    opened ??= openSame(plan);
-    opened.catch(() => {
+  const scene = () =>
+    (opened ??= openSame(plan).catch((error) => {
       opened = undefined; // the next window tries again
-    });
-    return opened;
-  };
+      throw error;
+    }));
   return {
     read: async (n) => windowReader(await scene(), plan).read(n),
     reading: async () => readingOf(await scene()),

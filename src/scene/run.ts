@@ -9,8 +9,9 @@ import { acquireLock } from "../lock.js";
 import type { OpenModel } from "../open-model.js";
 import { type Axis, axisWeights } from "../raster/index.js";
 import { Stopped, type Talk } from "../talk.js";
+import { embeddingBytes } from "../train/embeddings.js";
 import { writeBeside } from "./beside.js";
-import { checkFeatureRoom, featureBytes, windowModel } from "./features.js";
+import { checkFeatureRoom, windowModel } from "./features.js";
 import { mapWindows } from "./map.js";
 import { classMapOptions, type Origin, probabilitiesOf, probabilityMapOptions } from "./outputs.js";
 import type { SceneOptions, ScenePlan } from "./plan.js";
@@ -119,7 +120,7 @@ function sinkPlanOf(
  * The first row of windows to run again: rows of pixels from `openRow` on are not safe, the change into the row before is part of the seam score, and all windows
  * that reach into those rows count.
  */
-export function firstRow({ starts, ends }: Axis, finished: number, openRow: number): number {
+function firstRow({ starts, ends }: Axis, finished: number, openRow: number): number {
   if (finished >= starts.length) return starts.length;
   const writing = Math.min(
     finished,
@@ -139,7 +140,7 @@ async function mapAll(
   const { columns, rows, scene, windows } = plan;
   const count = columns.starts.length * rows.starts.length;
   if (options.cacheFeatures && from < rows.starts.length)
-    await checkFeatureRoom(options.cacheFeatures, count, featureBytes(open, windows.tile), talk);
+    await checkFeatureRoom(options.cacheFeatures, count, embeddingBytes(open.model, windows.tile), talk);
   const model = windowModel(open, options.cacheFeatures, talk.warn);
   const bar = talk.progress(basename(scene.path), count);
   try {

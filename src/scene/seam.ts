@@ -13,8 +13,10 @@ export interface SeamSums {
   readonly otherPairs: number;
 }
 
+/** Nothing looked at. */
 export const NO_SEAMS: SeamSums = { joints: 0, jointPairs: 0, others: 0, otherPairs: 0 };
 
+/** Both together. */
 export const addSeams = (a: SeamSums, b: SeamSums): SeamSums => ({
   joints: a.joints + b.joints,
   jointPairs: a.jointPairs + b.jointPairs,
@@ -32,7 +34,7 @@ export function seamScore({ joints, jointPairs, others, otherPairs }: SeamSums):
 const LATTICE = 32;
 
 /** Lines of an axis where two windows meet: between pixel `line - 1` and `line`. */
-export function jointsOf({ starts, ends }: Axis, mode: BlendMode): Set<number> {
+function jointsOf({ starts, ends }: Axis, mode: BlendMode): Set<number> {
   const out = new Set<number>();
   for (let i = 1; i < starts.length; i++) {
     if (mode === "none") out.add(starts[i]).add(ends[i - 1]);
@@ -41,6 +43,7 @@ export function jointsOf({ starts, ends }: Axis, mode: BlendMode): Set<number> {
   return out;
 }
 
+/** Looks at the blocks of a scene as they become final. */
 export interface SeamMeter {
   /** Takes a final block in reading order; undefined: one without data. `valid` as in `writtenBands`. */
   add(column: number, block: FinalBlock | undefined, valid: Uint8Array | undefined, validStride: number): void;

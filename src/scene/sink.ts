@@ -64,6 +64,7 @@ export interface RowReport {
   readonly seconds: number;
 }
 
+/** Takes the windows of a scene and makes its outputs. */
 export interface SceneSink {
   /** Opens or continues the spools; the first row of pixels that has to be written again. */
   open(): Promise<number>;

@@ -56,7 +56,7 @@ export interface WorkState {
 
 const manifestOf = (folder: string) => join(folder, "manifest.json");
 /** The journal of a work folder. */
-export const journalOf = (folder: string): string => join(folder, "journal.jsonl");
+const journalOf = (folder: string): string => join(folder, "journal.jsonl");
 
 /** How a work folder is taken up. */
 export interface BeginOptions {

@@ -1,7 +1,6 @@
 /**
  * @file Training on cached embeddings of a frozen encoder: every image and view goes through the encoder once, then only the decoder runs.
  */
-import { mkdir, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { LabelMap, Raster, Sample } from "../contract.js";
 import { dihedral, swapsSides } from "../data/dihedral.js";
@@ -15,7 +14,7 @@ import type { Predictor } from "../predictor.js";
 import { placementOf, toInput, toLabels } from "../preprocess.js";
 import { generator } from "../random.js";
 import type { Talk } from "../talk.js";
-import { type EmbeddingKey, embeddingCache } from "./embeddings.js";
+import { embeddingBytes, type EmbeddingKey, embeddingCache, inWords, roomIn } from "./embeddings.js";
 import type { RunPlan } from "./plan.js";
 import type { StepInput } from "./session.js";
 
@@ -90,17 +89,13 @@ async function computeAll(
 
 /** Says what will be written before the first image; rejects with SegError (exit 4) where the disk has no room for it. */
 async function announce(plan: RunPlan, count: number, folder: string, talk: Talk): Promise<void> {
-  const each = embeddingBytes(plan);
+  const each = embeddingBytes(plan.model, plan.preprocessing.size ?? 0);
   talk.info(`embeddings: ${count} to compute, ${inWords(each)} each, ${inWords(count * each)} in ${folder}`);
-  await mkdir(folder, { recursive: true });
-  const { bavail, bsize } = await statfs(folder);
-  if (count * each <= bavail * bsize) return;
-  const reason = `has ${inWords(bavail * bsize)} free, the embeddings take ${inWords(count * each)}`;
+  const room = await roomIn(folder);
+  if (count * each <= room) return;
+  const reason = `has ${inWords(room)} free, the embeddings take ${inWords(count * each)}`;
   throw new SegError(folder, reason, "choose another --cache, fewer --views, or --pyramid simple", EXIT.guard);
 }
-
-const inWords = (bytes: number) =>
-  bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MB` : `${(bytes / 2 ** 30).toFixed(1)} GB`;
 
 /** A dihedral view of an image. */
 function viewOfImage(image: Raster, view: number): Raster {
@@ -179,10 +174,4 @@ function concatLabels(parts: readonly Int32Array[]): Int32Array {
   const data = new Int32Array(parts.length * parts[0].length);
   for (const [i, part] of parts.entries()) data.set(part, i * part.length);
   return data;
-}
-
-/** Bytes an embedding of one image takes on disk. */
-function embeddingBytes(plan: RunPlan): number {
-  const side = plan.preprocessing.size ?? 0;
-  return plan.model.cachedShapes(side, side).reduce((sum, shape) => sum + 4 * shape.reduce((a, b) => a * b, 1), 0);
 }

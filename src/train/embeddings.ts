@@ -3,11 +3,12 @@
  * depend on (image content, weights, preprocessing, view, features, software that computed them).
  */
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { SegError } from "../errors.js";
-import { sha256 } from "../files.js";
-import type { TensorData } from "../graph/tensor.js";
+import { makeFolder, sha256 } from "../files.js";
+import { sizeOf, type TensorData } from "../graph/tensor.js";
+import type { Model } from "../model.js";
 import type { Preprocessing } from "../preprocess.js";
 import { CHECKSUMS } from "../weights/checksums.js";
 import { damaged } from "../weights/reading.js";
@@ -81,6 +82,22 @@ async function readMaps(path: string, features: readonly string[]): Promise<Tens
     await file.close();
   }
 }
+
+/** Bytes the maps of one image of `side` pixels take on disk. */
+export function embeddingBytes({ cachedShapes }: Pick<Model, "cachedShapes">, side: number): number {
+  return cachedShapes(side, side).reduce((sum, shape) => sum + 4 * sizeOf(shape), 0);
+}
+
+/** Bytes free in a folder, which is made when needed. */
+export async function roomIn(folder: string): Promise<number> {
+  await makeFolder(folder);
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+/** A size on disk as people read it. */
+export const inWords = (bytes: number): string =>
+  bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MB` : `${(bytes / 2 ** 30).toFixed(1)} GB`;
 
 /** SHA-256 over names and values of weights: the identity of an encoder. */
 export function weightsDigest(state: ReadonlyMap<string, TensorData>): string {
