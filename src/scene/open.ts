@@ -9,7 +9,7 @@ export interface SceneSource extends RegionOptions {
   readonly path: string;
   /** What a band marked as alpha is; default a mask, unless the model reads it as a band. */
   readonly alpha?: "mask" | "band";
-  /** Bytes of decoded blocks that are kept; default 256 MiB. */
+  /** Bytes of decoded blocks that are kept; default 192 MiB. */
   readonly cacheBytes?: number;
   /** Whether a URL may lead to addresses of this machine or its network. */
   readonly allowPrivateHosts?: boolean;

@@ -15,14 +15,14 @@ import { type Level, readLevels } from "./levels.js";
 import { type ByteSource, damaged, openSource, type SourceOptions } from "./source.js";
 import { parseNodata, validityOf } from "./validity.js";
 
-const CACHE_BYTES = 2 ** 28;
+const CACHE_BYTES = 192 * 2 ** 20;
 const MOST_TEXT = 2 ** 24;
 
 /** How a GeoTIFF is opened. */
 export interface OpenOptions extends SourceOptions {
   /** An alpha band is a mask (default) or a band as any other: some files mark infrared as alpha. */
   readonly alpha?: "mask" | "band";
-  /** Decoded blocks held, in bytes, those being decoded included; default 256 MiB. One block is held however large it is. */
+  /** Decoded blocks held, in bytes, those being decoded included; default 192 MiB. One block is held however large it is. */
   readonly cacheBytes?: number;
 }
 
