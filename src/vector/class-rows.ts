@@ -3,6 +3,7 @@
  * memory. Units: pixels.
  */
 import type { PixelArray, Raster } from "../contract.js";
+import { SegError } from "../errors.js";
 import type { Window } from "../raster/index.js";
 
 /** The class of a pixel that holds no data: it belongs to no region. */
@@ -57,5 +58,12 @@ function rowsAtATime({ width, blockHeight }: ClassSource): number {
 function classesOf({ data, valid }: { data: PixelArray; valid?: Uint8Array }): Int32Array {
   const out = Int32Array.from(data);
   if (valid) for (let i = 0; i < out.length; i++) if (valid[i] === 0) out[i] = NODATA;
+  if (data instanceof Float64Array) refuseLarge(data, out);
   return out;
+}
+
+function refuseLarge(data: Float64Array, classes: Int32Array): void {
+  const at = classes.findIndex((value, i) => value !== data[i] && value !== NODATA);
+  if (at < 0) return;
+  throw new SegError("the map", `holds the class ${data[at]}`, "give a map whose class numbers fit into 32 bits");
 }

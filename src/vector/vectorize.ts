@@ -50,7 +50,7 @@ export async function vectorize(input: string, options: VectorizeOptions, talk: 
   }
 }
 
-const CLASS_TYPES = ["uint1", "uint2", "uint4", "uint8", "uint16", "int8", "int16", "int32"];
+const CLASS_TYPES = ["uint1", "uint2", "uint4", "uint8", "uint16", "uint64", "int8", "int16", "int32", "int64"];
 
 function checkClassRaster({ path, bands, dtype }: GeoRaster): void {
   if (bands !== 1) {

@@ -10,6 +10,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import type { Raster } from "../../src/contract.js";
+import { formOf } from "../../src/raster/geotiff/decode.js";
+import { readDirectories } from "../../src/raster/geotiff/directory.js";
+import { readLayout } from "../../src/raster/geotiff/layout.js";
+import { readLevels } from "../../src/raster/geotiff/levels.js";
+import { openSource } from "../../src/raster/geotiff/source.js";
+import { createUnpackPool, type Unpacker } from "../../src/raster/geotiff/unpack-pool.js";
+import { unpackBlock } from "../../src/raster/geotiff/unpack.js";
 import { type GeoRaster, openGeoTiff } from "../../src/raster/index.js";
 
 interface Image {
@@ -36,6 +43,9 @@ function makeFiles(): Entry[] {
   const options = { encoding: "utf8", maxBuffer: 2 ** 26, stdio: "pipe" } as const;
   return JSON.parse(execFileSync(PYTHON, [script, folder], options));
 }
+
+/** JPEG and WebP. */
+const BY_LIBVIPS = [7, 50001];
 
 const fileOf = (name: string) => join(folder, `${name}.tif`);
 
@@ -90,6 +100,35 @@ async function check({ name, lossy, window, levels, transform, ...golden }: Entr
     }
   });
 }
+
+/** Every block of the file's image, in a thread and here. */
+async function checkThreads(name: string, pool: Unpacker): Promise<number> {
+  const source = await openSource(fileOf(name));
+  try {
+    const [{ image }] = await readLevels(await readDirectories(source));
+    const layout = await readLayout(image, source);
+    const { tiled, across, down, height, blockHeight, offsets, byteCounts } = layout;
+    if (BY_LIBVIPS.includes(layout.compression)) return 0;
+    for (const [index, offset] of offsets.entries()) {
+      if (byteCounts[index] === 0) continue; // left out
+      const row = Math.floor(index / across) % down;
+      const rows = tiled ? blockHeight : Math.min(blockHeight, height - row * blockHeight);
+      const packed = await source.read(offset, byteCounts[index]);
+      const here = await unpackBlock(Buffer.from(packed), formOf(layout), rows);
+      assert.deepEqual(await pool(packed, formOf(layout), rows), here, `block ${index}`);
+    }
+    return offsets.length;
+  } finally {
+    await source.close();
+  }
+}
+
+test("threads unpack every form as it is unpacked without them", { skip }, async () => {
+  const pool = createUnpackPool({ threads: 2, after: 0, small: 0 });
+  let count = 0;
+  for (const { name } of entries) count += await checkThreads(name, pool);
+  assert.ok(count > entries.length, `${count} blocks of ${entries.length} files`);
+});
 
 describe("as GDAL reads it", { skip }, () => {
   for (const entry of entries) test(entry.name, () => check(entry));

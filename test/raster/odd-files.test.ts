@@ -196,3 +196,24 @@ test("blocks that fit together into the room a large one leaves are decoded toge
   for (const key of [1, 2]) ends.get(key)?.();
   await Promise.all(all);
 });
+
+test("integers of 64 bits are doubles, and refused where a double is another number", async () => {
+  const read = async (values: readonly bigint[], isSigned: boolean) => {
+    const format = [339, 3, [isSigned ? 2 : 1]] as const;
+    const tags = stripTags([values.length, 1], 1, [[1024, 8 * values.length]], [[258, 3, [64]], format]);
+    const pieces = new Map([[1024, new Uint8Array(BigInt64Array.from(values).buffer)]]);
+    let data: ArrayLike<number> = [];
+    await withFile(tags, pieces, async (raster) => {
+      data = (await readAll(raster)).data;
+    });
+    return [...(data as Float64Array)];
+  };
+  const [lowest, highest] = [-(2n ** 63n), 2n ** 63n - 1n];
+  assert.deepEqual(await read([-5n, 2n ** 40n + 1n, lowest, highest], true), [-5, 2 ** 40 + 1, -(2 ** 63), 2 ** 63]);
+  assert.deepEqual(await read([7n, 2n ** 53n, -1n], false), [7, 2 ** 53, 2 ** 64]); // all bits set
+  await assert.rejects(
+    read([2n ** 53n + 1n], true),
+    /block 0 cannot be decoded \(a sample of 64 bits is beyond 2\^53\)/,
+  );
+  await assert.rejects(read([-(2n ** 53n) - 1n], true), /beyond 2\^53/);
+});

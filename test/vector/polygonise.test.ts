@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { classRows } from "../../src/vector/class-rows.js";
 import type { Region } from "../../src/vector/polygonise.js";
 import { twiceSignedArea } from "../../src/vector/rings.js";
 import { blobs, type ClassMap, flooded, mapOf, MAPS, patches, regionsOf } from "../support/class-maps.js";
@@ -169,4 +170,13 @@ test("only the classes wanted come out, with the confidence and area of their pi
     columns.map(({ area }) => area),
     [22, 176],
   );
+});
+
+test("class numbers of 64 bits are taken where they fit into 32", async () => {
+  const source = (values: readonly number[]) => ({
+    ...{ width: values.length, height: 1, blockHeight: 1 },
+    read: async () => ({ width: values.length, height: 1, bands: 1, data: Float64Array.from(values) }),
+  });
+  for await (const { values } of classRows(source([3, -4]))) assert.deepEqual([...values], [3, -4]);
+  await assert.rejects(classRows(source([3, 2 ** 40])).next(), /the map: holds the class 1099511627776/);
 });

@@ -9,9 +9,7 @@ import { copySamples } from "./copy-samples.js";
 import { decodeBlock } from "./decode.js";
 import { allocate, blockCount, type Layout } from "./layout.js";
 import { type ByteSource, damaged } from "./source.js";
-
-/** What zlib's output is made larger by. */
-const SPARE_BYTES = 64;
+import { owned } from "./unpack.js";
 
 /** Reads windows of a layout. */
 export interface BlockReader {
@@ -52,10 +50,6 @@ export function createBlockReader(source: ByteSource, layout: Layout, cache: Blo
       plan(window, layout, layout.planar ? allBands(layout) : [0]).some(({ index }) => isStored(index)),
   };
 }
-
-/** A block that keeps no more memory than it has samples: the cache counts those. */
-const owned = (block: PixelArray): PixelArray =>
-  block.buffer.byteLength > block.byteLength + SPARE_BYTES ? block.slice() : block;
 
 const allBands = ({ samples }: Layout) => Array.from({ length: samples }, (_, band) => band);
 

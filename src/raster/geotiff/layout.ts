@@ -15,7 +15,7 @@ const MAX_STRIP_BYTES = 2 ** 29; // old files hold the whole image in one strip
 const SPLIT_BYTES = 2 ** 18;
 const MOST_ROWS = 2 ** 24;
 
-/** Type of a stored sample. */
+/** Type of a stored sample; integers of 64 bits are given as doubles. */
 export type SampleType =
   | "uint1"
   | "uint2"
@@ -23,9 +23,11 @@ export type SampleType =
   | "uint8"
   | "uint16"
   | "uint32"
+  | "uint64"
   | "int8"
   | "int16"
   | "int32"
+  | "int64"
   | "float16"
   | "float32"
   | "float64";
@@ -57,6 +59,12 @@ export interface Layout {
   readonly jpegTables?: Buffer;
   readonly lercParameters?: readonly number[];
 }
+
+/** What the decoding of one block depends on: plain data of a few bytes, small enough to be sent to a thread with every block. */
+export type BlockForm = Omit<
+  Layout,
+  "width" | "height" | "tiled" | "across" | "down" | "offsets" | "byteCounts" | "extraSamples"
+>;
 
 const REFUSED: Readonly<Record<number, string>> = {
   ...{ 2: "CCITT compression", 3: "fax compression", 4: "fax compression", 6: "old-style JPEG compression" },
@@ -115,8 +123,8 @@ async function sampleType(directory: Directory, samples: number, path: string) {
   if (allBits.some((other) => other !== bits)) throw unsupported(path, "a different bit depth per band");
   if (formats.some((other) => other !== formats[0])) throw unsupported(path, "a different type per band");
   const names: Readonly<Record<number, readonly string[]>> = {
-    1: ["uint1", "uint2", "uint4", "uint8", "uint16", "uint32"],
-    2: ["int8", "int16", "int32"],
+    1: ["uint1", "uint2", "uint4", "uint8", "uint16", "uint32", "uint64"],
+    2: ["int8", "int16", "int32", "int64"],
     3: ["float16", "float32", "float64"],
   };
   const kind = ["", "uint", "int", "float"][format];
@@ -211,13 +219,20 @@ function splitStrips<T extends Strips>(blocks: T, height: number, rowBytes: numb
 type Strips = Pick<Layout, "blockHeight" | "down" | "offsets" | "byteCounts">;
 
 /** Whether a decoded block may be so high: the last strip of some files is padded to the height of the others. */
-export const isHigh = (height: number, rows: number, { blockHeight }: Layout): boolean =>
+export const isHigh = (height: number, rows: number, { blockHeight }: BlockForm): boolean =>
   height >= rows && height <= blockHeight;
 
 /** Blocks of an image, over all its bands. */
 export const blockCount = ({ across, down, planar, samples }: Layout): number => across * down * (planar ? samples : 1);
 
-/** An array for `length` samples of this type; small integers are widened to the next type there is. */
+/** Samples of a pixel within one block. */
+export const samplesOfBlock = ({ planar, samples }: BlockForm): number => (planar ? 1 : samples);
+
+/** Bytes of a block's row before it is compressed; bits are packed. */
+export const rowBytes = (form: BlockForm): number =>
+  Math.ceil((form.blockWidth * samplesOfBlock(form) * form.bits) / 8);
+
+/** An array for `length` samples of this type; integers are widened to the next type there is. */
 export function allocate(type: SampleType, length: number): PixelArray {
   switch (type) {
     case "uint16":
@@ -233,6 +248,8 @@ export function allocate(type: SampleType, length: number): PixelArray {
     case "float32":
       return new Float32Array(length);
     case "float64":
+    case "int64":
+    case "uint64":
       return new Float64Array(length);
     case "uint1":
     case "uint2":

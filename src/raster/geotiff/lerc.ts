@@ -2,55 +2,53 @@
  * @file LERC blocks by Esri's decoder, and what libtiff makes of their masks: NaN in floats, an alpha band of 0 and 255.
  * Source: https://github.com/Esri/lerc (blob header); libtiff's LERC codec, tag 50674.
  */
-import { promisify } from "node:util";
-import { inflate } from "node:zlib";
 import { decode, getBlobInfo, type LercData, load } from "lerc";
 import type { PixelArray } from "../../contract.js";
-import { allocate, isHigh, type Layout, type SampleType } from "./layout.js";
-
-const inflateAsync = promisify(inflate);
+import { allocate, type BlockForm, isHigh, type SampleType, samplesOfBlock } from "./layout.js";
 
 /** A blob's type numbers. */
 const TYPES: Readonly<Partial<Record<SampleType, number>>> = {
   ...{ int8: 0, uint8: 1, int16: 2, uint16: 3, int32: 4, uint32: 5, float32: 6, float64: 7 },
 };
 
-/** Samples [rows, blockWidth, samples of the block]; `unpackZstd` opens the frames of LERC_ZSTD. Throws on damaged data. */
+/** Opens packed bytes into at most `size`. */
+type Unpack = (packed: Buffer, size: number) => Buffer | Promise<Buffer>;
+
+/** Samples [rows, blockWidth, samples of the block]; `inflate` and `unpackZstd` open the frames of LERC_DEFLATE and LERC_ZSTD. Throws on damaged data. */
 export async function decodeLerc(
   packed: Buffer,
-  layout: Layout,
+  form: BlockForm,
   rows: number,
-  unpackZstd: (packed: Buffer, size: number) => Promise<Buffer>,
+  [inflate, unpackZstd]: readonly [Unpack, Unpack],
 ): Promise<PixelArray> {
-  const samples = layout.planar ? 1 : layout.samples;
-  const size = layout.blockWidth * layout.blockHeight * samples * (layout.bits / 8);
-  const extra = layout.lercParameters?.[1] ?? 0;
+  const samples = samplesOfBlock(form);
+  const most = 2 * form.blockWidth * form.blockHeight * samples * (form.bits / 8) + 4096;
+  const extra = form.lercParameters?.[1] ?? 0;
   let blob = packed;
-  const most = 2 * size + 4096;
-  if (extra === 1) blob = await inflateAsync(packed, { maxOutputLength: most });
+  if (extra === 1) blob = await inflate(packed, most);
   else if (extra === 2) blob = await unpackZstd(packed, most);
   await load();
   const bytes = new Uint8Array(blob).buffer; // a copy of its own: the decoder wants a whole buffer
-  check(bytes, layout, rows, samples);
-  return arrange(decode(bytes, { returnInterleaved: true }), layout, rows, samples);
+  check(bytes, form, rows, samples);
+  return arrange(decode(bytes, { returnInterleaved: true }), form, rows, samples);
 }
 
 /** A blob says its own size; it must be the block's before it is decoded. */
-function check(bytes: ArrayBuffer, layout: Layout, rows: number, samples: number): void {
-  const { blockWidth, type } = layout;
+function check(bytes: ArrayBuffer, form: BlockForm, rows: number, samples: number): void {
+  const { blockWidth, type } = form;
   const { width, height, depthCount, bandCount, dataType } = getBlobInfo(bytes);
-  if (width !== blockWidth || !isHigh(height, rows, layout)) throw new Error("a LERC block is of another size");
+  if (width !== blockWidth || !isHigh(height, rows, form)) throw new Error("a LERC block is of another size");
   if (dataType !== TYPES[type]) throw new Error("a LERC block holds another type");
   const count = depthCount * bandCount;
   if (count !== samples && count !== samples - 1) throw new Error(`a LERC block has ${count} bands, not ${samples}`);
 }
 
-function arrange({ pixels, mask, bandMasks, depthCount }: LercData, layout: Layout, rows: number, samples: number) {
-  const count = layout.blockWidth * rows;
+function arrange({ pixels, mask, bandMasks, depthCount }: LercData, form: BlockForm, rows: number, samples: number) {
+  const count = form.blockWidth * rows;
   const [first] = pixels;
   const isReady = pixels.length === 1 && depthCount === samples && !mask && !(first instanceof Int8Array);
   if (isReady && !(first instanceof Uint8ClampedArray)) return first;
-  const out = allocate(layout.type, count * samples);
+  const out = allocate(form.type, count * samples);
   const isFloat = out instanceof Float32Array || out instanceof Float64Array;
   const stored = depthCount * pixels.length;
   for (let sample = 0; sample < samples; sample++) {

@@ -4,12 +4,13 @@
  */
 import { accumulate, undoFloatPredictor } from "../../cog/undo-predictor.js";
 import type { PixelArray } from "../../contract.js";
-import type { Layout, SampleType } from "./layout.js";
+import { type BlockForm, type SampleType, samplesOfBlock } from "./layout.js";
 
-/** Samples of a block [rows, width, samples]; `bytes` is changed in place. */
-export function toSamples(bytes: Buffer, layout: Layout, rows: number, width: number, samples: number): PixelArray {
-  const { type, bits, predictor } = layout;
-  let little = layout.littleEndian;
+/** Samples of a block [rows, blockWidth, samples]; `bytes` is changed in place. */
+export function toSamples(bytes: Buffer, form: BlockForm, rows: number): PixelArray {
+  const { type, bits, predictor, blockWidth: width } = form;
+  const samples = samplesOfBlock(form);
+  let little = form.littleEndian;
   if (predictor === 3) {
     undoFloatPredictor(bytes, rows, width * samples, samples, bits / 8);
     little = true; // this predictor has an order of its own, whatever the file's
@@ -56,6 +57,10 @@ function view({ buffer, byteOffset }: Buffer, type: SampleType, count: number): 
       return new Int16Array(buffer, byteOffset, count);
     case "int32":
       return new Int32Array(buffer, byteOffset, count);
+    case "int64":
+      return joined(new Int32Array(buffer, byteOffset, 2 * count), new Uint32Array(buffer, byteOffset, 2 * count));
+    case "uint64":
+      return joined(new Uint32Array(buffer, byteOffset, 2 * count), new Uint32Array(buffer, byteOffset, 2 * count));
     case "float16":
       return Float32Array.from(new Uint16Array(buffer, byteOffset, count), half);
     case "float32":
@@ -70,6 +75,17 @@ function view({ buffer, byteOffset }: Buffer, type: SampleType, count: number): 
     default:
       return type satisfies never;
   }
+}
+
+/** Integers of 64 bits, least significant word first, as doubles; throws where a double cannot be the same number, but for the largest, used as nodata. */
+function joined(high: Int32Array | Uint32Array, low: Uint32Array): Float64Array {
+  const out = new Float64Array(low.length / 2);
+  for (let i = 0, at = 0; i < out.length; i++, at += 2) {
+    const top = high[at + 1] * 2 ** 32;
+    out[i] = top + low[at];
+    if (out[i] - top !== low[at] && out[i] < 2 ** 63) throw new Error("a sample of 64 bits is beyond 2^53");
+  }
+  return out;
 }
 
 /** IEEE 754 binary16 as a number. */

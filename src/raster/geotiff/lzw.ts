@@ -9,37 +9,31 @@ const FIRST = 258;
 
 /** LZW (codes of 9 to 12 bits, most significant bit first) into at most `size` bytes; throws on codes that cannot be. */
 export function decodeLzw(input: Uint8Array, size: number): Uint8Array {
+  const bytes = new Uint8Array(input.length + 2); // a code is cut out of three bytes
+  bytes.set(input);
   const out = new Uint8Array(size);
-  const starts = new Int32Array(4097); // an entry is a run of earlier output: where it begins and how long it is
-  const lengths = new Int32Array(4097);
-  let [next, width, previous] = [FIRST, 9, -1];
-  let [at, bits, held] = [0, 0, 0];
-  for (let i = 0; at < size; ) {
-    for (; held < width; held += 8) {
-      if (i === input.length) return out.subarray(0, at);
-      bits = ((bits << 8) | input[i++]) & 0xffffff;
-    }
-    held -= width;
-    const code = (bits >> held) & ((1 << width) - 1);
+  const starts = new Int32Array(4098); // code k stands for the string at starts[k] and the first byte of the one after it, at starts[k + 1]
+  let [next, width, at] = [FIRST, 9, 0];
+  for (let bit = 0; at < size && bit + width <= 8 * input.length; ) {
+    const i = bit >> 3;
+    const held = (bytes[i] << 16) | (bytes[i + 1] << 8) | bytes[i + 2];
+    const code = (held >> (24 - (bit & 7) - width)) & ((1 << width) - 1);
+    bit += width;
     if (code === END) break;
     if (code === CLEAR) {
-      [next, width, previous] = [FIRST, 9, -1];
+      [next, width] = [FIRST, 9];
       continue;
     }
-    const begin = at;
+    starts[next] = at;
     if (code < CLEAR) out[at++] = code;
     else {
-      if (previous < 0 || code > next) throw new Error(`LZW code ${code}`);
-      const end = Math.min(at + lengths[code], size);
-      for (let source = starts[code]; at < end; ) out[at++] = out[source++];
+      if (code >= next) throw new Error(`LZW code ${code}`);
+      let from = starts[code];
+      const end = Math.min(at + starts[code + 1] - from + 1, size);
+      while (at < end) out[at++] = out[from++];
     }
-    if (previous >= 0 && next < 4096) next++;
-    if (next < 4097) {
-      starts[next] = begin; // the next code stands for this string and the first byte of the one after it
-      lengths[next] = at - begin + 1;
-    }
-    previous = code;
-    if (next + 1 >= 1 << width && width < 12) width++;
+    if (next < 4097) next++;
+    if (next >= 1 << width && width < 12) width++;
   }
   return out.subarray(0, at);
 }
