@@ -75,8 +75,21 @@ async function originOf(open: OpenModel, plan: ScenePlan) {
   const model = await modelParameters(open);
   const { path, cacheBytes: _cache, allowPrivateHosts: _hosts, aoi, ...region } = plan.source;
   const input = isUrl(path) ? { remote: plan.scene.identity } : await identityOf(path);
+  const sidecars = await Promise.all(plan.scene.sidecars.map(identityOf));
   const area = aoi === undefined ? {} : { aoi: await sha256File(aoi) };
-  const parameters = { ...model, tile, overlap, margin, blend, align, bands: plan.bands, ...region, ...area, input };
+  const parameters = {
+    ...model,
+    tile,
+    overlap,
+    margin,
+    blend,
+    align,
+    bands: plan.bands,
+    ...region,
+    ...area,
+    input,
+    ...(sidecars.length > 0 && { sidecars }),
+  };
   const words = `${blend}, tile ${tile}, overlap ${overlap}, margin ${margin}`;
   const key = `sam-seg:${sha256(JSON.stringify(parameters))}`;
   return { parameters, key, model: model.model.digest, blend: words };

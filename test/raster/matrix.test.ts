@@ -113,9 +113,9 @@ async function checkThreads(name: string, pool: Unpacker): Promise<number> {
       if (byteCounts[index] === 0) continue; // left out
       const row = Math.floor(index / across) % down;
       const rows = tiled ? blockHeight : Math.min(blockHeight, height - row * blockHeight);
-      const packed = await source.read(offset, byteCounts[index]);
-      const here = await unpackBlock(Buffer.from(packed), formOf(layout), rows);
-      assert.deepEqual(await pool(packed, formOf(layout), rows), here, `block ${index}`);
+      const stored = { source, offset, length: byteCounts[index] };
+      const here = await unpackBlock(await source.read(offset, byteCounts[index]), formOf(layout), rows);
+      assert.deepEqual(await pool(stored, formOf(layout), rows), here, `block ${index}`);
     }
     return offsets.length;
   } finally {

@@ -127,6 +127,11 @@ describe("an unfinished run", () => {
         other.stderr,
         /was begun with something else: margin was 4 and is now 16 \(blend too\); .*--restart$/m,
       );
+      const mask = join(folder, "scene.tif.msk");
+      await writeScene(mask, [WIDTH, HEIGHT, 1], noise(WIDTH, HEIGHT, 1, 3));
+      const masked = await seg(argsFor(folder, "map.tif"));
+      assert.match(masked.stderr, /was begun with something else: sidecars was /);
+      await rm(mask);
       await writeScene(join(folder, "scene.tif"), [WIDTH, HEIGHT, 3], noise(WIDTH, HEIGHT, 3, 10), { nodata: 0 });
       const changed = await seg(argsFor(folder, "map.tif"));
       assert.match(changed.stderr, /was begun with something else: input was {"sha256":"/);

@@ -5,9 +5,9 @@ import type { PixelArray } from "../../contract.js";
 import { SegError } from "../../errors.js";
 import type { Window } from "../windows.js";
 import type { BlockCache } from "./block-cache.js";
-import { copySamples } from "./copy-samples.js";
-import { decodeBlock } from "./decode.js";
-import { allocate, blockCount, type Layout } from "./layout.js";
+import { copySamples, wordsOf } from "./copy-samples.js";
+import { decodeBlock, formOf } from "./decode.js";
+import { allocate, type BlockForm, blockCount, type Layout } from "./layout.js";
 import { type ByteSource, damaged } from "./source.js";
 import { owned } from "./unpack.js";
 
@@ -24,10 +24,10 @@ export interface BlockReader {
 export function createBlockReader(source: ByteSource, layout: Layout, cache: BlockCache, absent: number): BlockReader {
   const count = blockCount(layout);
   const [first, seen, bytes] = [cache.claim(count), new Uint8Array(count), blockBytes(layout)];
+  const form = formOf(layout);
   const load = async (index: number) => {
-    const packed = await source.read(layout.offsets[index], layout.byteCounts[index]);
-    const block = owned(await decoded(source, packed, layout, index));
-    cache.count({ blocks: seen[index] ? 0 : 1, bytes: packed.length });
+    const block = owned(await decoded(source, form, layout, index));
+    cache.count({ blocks: seen[index] ? 0 : 1, bytes: layout.byteCounts[index] });
     seen[index] = 1;
     return block;
   };
@@ -85,13 +85,14 @@ function plan({ x, y, width, height }: Window, layout: Layout, bands: readonly n
   return jobs;
 }
 
-async function decoded(source: ByteSource, packed: Buffer, layout: Layout, index: number): Promise<PixelArray> {
+async function decoded(source: ByteSource, form: BlockForm, layout: Layout, index: number): Promise<PixelArray> {
   const row = Math.floor(index / layout.across) % layout.down;
   const rows = layout.tiled
     ? layout.blockHeight
     : Math.min(layout.blockHeight, layout.height - row * layout.blockHeight);
   try {
-    return await decodeBlock(packed, layout, rows);
+    const stored = { source, offset: layout.offsets[index], length: layout.byteCounts[index] };
+    return await decodeBlock(stored, form, rows);
   } catch (error) {
     if (error instanceof SegError) throw error;
     const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0];
@@ -116,6 +117,7 @@ function copyBlock(block: PixelArray | undefined, job: Job, { window, layout, ba
   const sources = layout.planar ? [0] : bands;
   const whole = step === bands.length && bands.every((band, i) => band === i);
   const count = toX - fromX;
+  const [words, outWords] = [block && wordsOf(block), wordsOf(out)];
   for (let y = fromY; y < toY; y++) {
     const from = ((y - top) * layout.blockWidth + fromX - left) * step;
     const to = ((y - window.y) * window.width + fromX - window.x) * bands.length + job.plane;
@@ -124,7 +126,7 @@ function copyBlock(block: PixelArray | undefined, job: Job, { window, layout, ba
       continue;
     }
     for (const [k, band] of sources.entries()) {
-      if (block) copySamples(block, from + band, step, out, to + k, bands.length, count);
+      if (words) copySamples(words, from + band, step, outWords, to + k, bands.length, count);
       else for (let i = 0, o = to + k; i < count; i++, o += bands.length) out[o] = absent;
     }
   }

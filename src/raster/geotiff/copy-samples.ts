@@ -3,27 +3,34 @@
  */
 import type { PixelArray } from "../../contract.js";
 
-/** out[to + i * outStep] = from[at + i * step] for i < count; both arrays are of one type. */
+/** Samples as words of their size: what they mean does not count. */
+export type Words = Uint8Array | Uint16Array | Uint32Array | Float64Array;
+
+/** A view of the samples' words; made once a block, not once a row. */
+export function wordsOf(samples: PixelArray): Words {
+  const { buffer, byteOffset, length } = samples;
+  const size = samples.BYTES_PER_ELEMENT;
+  if (size === 1) return new Uint8Array(buffer, byteOffset, length);
+  if (size === 2) return new Uint16Array(buffer, byteOffset, length);
+  return size === 4 ? new Uint32Array(buffer, byteOffset, length) : new Float64Array(buffer, byteOffset, length);
+}
+
+/** out[to + i * outStep] = from[at + i * step] for i < count; both are words of one size. */
 export function copySamples(
-  from: PixelArray,
+  from: Words,
   at: number,
   step: number,
-  out: PixelArray,
+  out: Words,
   to: number,
   outStep: number,
   count: number,
 ): void {
-  const size = from.BYTES_PER_ELEMENT;
-  const same = from.constructor === out.constructor;
-  if (!same) throw new Error("internal: samples of two types");
   if (from instanceof Uint8Array && out instanceof Uint8Array) copy8(from, at, step, out, to, outStep, count);
-  else if (size === 2) copy16(words16(from), at, step, words16(out), to, outStep, count);
-  else if (size === 4) copy32(words32(from), at, step, words32(out), to, outStep, count);
+  else if (from instanceof Uint16Array && out instanceof Uint16Array) copy16(from, at, step, out, to, outStep, count);
+  else if (from instanceof Uint32Array && out instanceof Uint32Array) copy32(from, at, step, out, to, outStep, count);
   else if (from instanceof Float64Array && out instanceof Float64Array) copy64(from, at, step, out, to, outStep, count);
+  else throw new Error("internal: samples of two types");
 }
-
-const words16 = ({ buffer, byteOffset, length }: PixelArray) => new Uint16Array(buffer, byteOffset, length);
-const words32 = ({ buffer, byteOffset, length }: PixelArray) => new Uint32Array(buffer, byteOffset, length);
 
 type Copy<T> = (from: T, at: number, step: number, out: T, to: number, outStep: number, count: number) => void;
 

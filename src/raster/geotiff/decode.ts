@@ -5,16 +5,18 @@ import sharp from "sharp";
 import type { PixelArray } from "../../contract.js";
 import { decodeJpeg } from "./jpeg.js";
 import { type BlockForm, isHigh, type Layout, samplesOfBlock } from "./layout.js";
-import { createUnpackPool } from "./unpack-pool.js";
+import { createUnpackPool, type StoredBlock } from "./unpack-pool.js";
 
 const unpack = createUnpackPool();
 
-/** Samples [rows, blockWidth, samples of the block] of one compressed block; throws on damaged data. */
-export async function decodeBlock(packed: Buffer, layout: Layout, rows: number): Promise<PixelArray> {
-  const form = formOf(layout);
-  if (form.compression === 7) return decodeJpeg(packed, form, rows, samplesOfBlock(form));
-  if (form.compression === 50001) return decodeWebp(packed, form, rows, samplesOfBlock(form));
-  return unpack(packed, form, rows);
+/** By compression code. */
+const BY_LIBVIPS: Readonly<Record<number, typeof decodeJpeg>> = { 7: decodeJpeg, 50001: decodeWebp };
+
+/** Samples [rows, blockWidth, samples of the block] of one compressed block; throws on damaged data, and what reading throws. */
+export async function decodeBlock(stored: StoredBlock, form: BlockForm, rows: number): Promise<PixelArray> {
+  const decode = BY_LIBVIPS[form.compression];
+  if (!decode) return unpack(stored, form, rows);
+  return decode(await stored.source.read(stored.offset, stored.length), form, rows, samplesOfBlock(form));
 }
 
 /** What a block of a layout is decoded by. */

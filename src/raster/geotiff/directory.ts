@@ -21,6 +21,8 @@ export interface RawTag {
 
 /** One IFD; values are read when asked for. */
 export interface Directory {
+  /** The file it lies in. */
+  readonly source: ByteSource;
   readonly littleEndian: boolean;
   has(tag: number): boolean;
   /** A tag as it is; SegError for one of more than `mostBytes`. */
@@ -126,7 +128,7 @@ function directory(form: Form, entries: Map<number, Entry>): Directory {
     return entry && decodeNumbers(form, await read(entry, Math.min(entry.count, most)));
   };
   return {
-    littleEndian: form.little,
+    ...{ source: form.source, littleEndian: form.little },
     has: (tag) => entries.has(tag),
     raw,
     numbers,

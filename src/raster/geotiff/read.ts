@@ -12,6 +12,7 @@ import { bandNamesOf, metadataOf } from "./gdal-xml.js";
 import { type Grid, readGrid } from "./georeference.js";
 import { allocate, type Layout, readLayout, type SampleType } from "./layout.js";
 import { type Level, readLevels } from "./levels.js";
+import { openSidecars, type Sidecars } from "./sidecars.js";
 import { type ByteSource, damaged, openSource, type SourceOptions } from "./source.js";
 import { parseNodata, validityOf } from "./validity.js";
 
@@ -63,24 +64,29 @@ export interface GeoRaster {
   stats(): ReadStats;
   /** What was fetched of a remote file; absent for local ones. */
   traffic?(): RemoteTraffic;
-  /** What tells this version of the file from another: size, and ETag or time of the last change. */
+  /** What tells this version of the file, and of those beside it, from another: size, and ETag or time of the last change. */
   readonly identity: string;
+  /** Files beside it that are read too: overviews, a mask. */
+  readonly sidecars: readonly string[];
   close(): Promise<void>;
 }
 
 /** Opens a GeoTIFF (or plain TIFF), local or http(s). Throws SegError, naming the file and the cause, for what cannot be read. */
 export async function openGeoTiff(path: string, options: OpenOptions = {}): Promise<GeoRaster> {
   const source = await openSource(path, options);
+  let sidecars: Sidecars | undefined;
   try {
-    return await describe(source, options);
+    sidecars = await openSidecars(source);
+    return await describe(source, sidecars, options);
   } catch (error) {
+    await sidecars?.close();
     await source.close();
     throw error;
   }
 }
 
-async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRaster> {
-  const levels = await readLevels(await readDirectories(source));
+async function describe(source: ByteSource, sidecars: Sidecars, options: OpenOptions): Promise<GeoRaster> {
+  const levels = await readLevels(await readDirectories(source), sidecars);
   const main = levels[0].image;
   const layout = await readLayout(main, source);
   const cache = createBlockCache(options.cacheBytes ?? CACHE_BYTES);
@@ -89,7 +95,7 @@ async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRa
   const bands = layout.samples - (hidden === undefined ? 0 : 1);
   const nodata = parseNodata(await main.text(42113, MOST_TEXT));
   const metadata = await main.text(42112, MOST_TEXT);
-  const file = { source, cache, bands, alpha: hidden, ...(nodata !== undefined && { nodata }) };
+  const file = { cache, bands, alpha: hidden, ...(nodata !== undefined && { nodata }) };
   const full = await openLevel(file, levels[0], layout);
   const opened = new Map<number, Promise<OpenLevel>>([[0, Promise.resolve(full)]]);
   const open = (level: number) => remember(opened, level, () => openLevel(file, levels[level], undefined, layout));
@@ -109,9 +115,13 @@ async function describe(source: ByteSource, options: OpenOptions): Promise<GeoRa
     readLevel: async (level, window, wanted = all) => readWindow(file, await open(level), window, wanted),
     mayHoldData: (window) => mayHoldData(file, full, window),
     stats: cache.stats,
-    identity: source.identity,
+    identity: [source, ...sidecars.files].map(({ identity }) => identity).join("; "),
+    sidecars: sidecars.files.map(({ path }) => path),
     ...(source.traffic && { traffic: source.traffic }),
-    close: () => source.close(),
+    async close() {
+      await source.close();
+      await sidecars.close();
+    },
   };
 }
 
@@ -130,7 +140,6 @@ async function colorMap(directory: Directory, source: ByteSource, bits: number):
 
 /** What the levels of a file have in common. */
 interface File {
-  readonly source: ByteSource;
   readonly cache: BlockCache;
   readonly bands: number;
   readonly nodata?: number;
@@ -155,18 +164,18 @@ function remember<T>(known: Map<number, Promise<T>>, key: number, make: () => Pr
 }
 
 async function openLevel(
-  { source, cache, nodata }: File,
+  { cache, nodata }: File,
   level: Level | undefined,
   known?: Layout,
   main = known,
 ): Promise<OpenLevel> {
   if (!level) throw new Error("internal: no such overview");
-  const layout = known ?? (await readLayout(level.image, source));
-  if (layout.type !== main?.type) throw damaged(source.path, `an overview is of type ${layout.type}`);
-  const mask = level.mask && (await readLayout(level.mask, source));
+  const { image, mask } = level;
+  const layout = known ?? (await readLayout(image, image.source));
+  if (layout.type !== main?.type) throw damaged(image.source.path, `an overview is of type ${layout.type}`);
   return {
-    image: createBlockReader(source, layout, cache, fits(nodata, layout.type) ? nodata : 0),
-    ...(mask && { mask: createBlockReader(source, mask, cache, 0) }),
+    image: createBlockReader(image.source, layout, cache, fits(nodata, layout.type) ? nodata : 0),
+    ...(mask && { mask: createBlockReader(mask.source, await readLayout(mask, mask.source), cache, 0) }),
   };
 }
 

@@ -17,6 +17,8 @@ export interface ByteSource {
   /** What tells this version of the file from another: size and ETag or times. */
   readonly identity: string;
   read(offset: number, length: number): Promise<Buffer>;
+  /** Runs `use` with the descriptor of a local file, open until it has ended, for a thread to read this range from. */
+  lend?<T>(offset: number, length: number, use: (descriptor: number) => Promise<T>): Promise<T>;
   /** Starts to fetch ranges that will be read soon, neighbours together; absent where that gains nothing. */
   prefetch?(ranges: readonly (readonly [offset: number, length: number])[]): void;
   /** What was fetched so far; absent for local files. */
@@ -62,13 +64,23 @@ async function openLocalSource(path: string): Promise<ByteSource> {
     const reason = code === "ENOENT" ? "no such file" : `cannot be opened (${String(code ?? cause)})`;
     throw new SegError(path, reason, "check the path", undefined, { cause });
   }
+  const loans = new Set<Promise<unknown>>();
   return {
     ...{ path, size, identity: `modified ${new Date(modified).toISOString()}, ${size} bytes` },
     async read(offset, length) {
       checkInside(path, size, offset, length);
       return readExactly(file, path, offset, length);
     },
-    close: () => file.close(),
+    async lend(offset, length, use) {
+      checkInside(path, size, offset, length);
+      const loan = use(file.fd);
+      loans.add(loan);
+      return loan.finally(() => loans.delete(loan));
+    },
+    async close() {
+      await Promise.allSettled(loans); // the number of a closed file may soon be another file's
+      await file.close();
+    },
   };
 }
 

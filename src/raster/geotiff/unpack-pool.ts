@@ -1,11 +1,12 @@
 /**
- * @file Threads that unpack blocks, each whole: the codec, the predictor and the order of bytes. Who reads little never starts one, and what a message
+ * @file Threads that unpack blocks, each whole: read from a local file, the codec, the predictor and the order of bytes. Who reads little never starts one, and what a message
  * costs more than the work is unpacked at once.
  */
 import { availableParallelism } from "node:os";
 import type { PixelArray } from "../../contract.js";
 import { type HelperThread, startThread } from "../../helper-thread.js";
 import { type BlockForm, rowBytes } from "./layout.js";
+import type { ByteSource } from "./source.js";
 import { unpackBlock } from "./unpack.js";
 
 /** Bytes of pixels unpacked here before threads are started. */
@@ -14,15 +15,29 @@ const AFTER_BYTES = 2 ** 25;
 const SMALL_BYTES = 2 ** 16;
 const MOST_THREADS = 4;
 
-/** What a thread is asked. */
+/** Where a block lies. */
+export interface StoredBlock {
+  readonly source: Pick<ByteSource, "read" | "lend">;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** A range of an open file. */
+export interface FileRange {
+  readonly descriptor: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What a thread is asked: a block of a file, or its bytes. */
 export interface UnpackAsk {
-  readonly packed: Uint8Array;
+  readonly from: FileRange | Uint8Array<ArrayBuffer>;
   readonly form: BlockForm;
   readonly rows: number;
 }
 
-/** The block, or what is wrong with it. */
-export type UnpackAnswer = { readonly block: PixelArray } | { readonly damage: string };
+/** The block, or what is wrong with it; `unread`: the file could not be read. */
+export type UnpackAnswer = { readonly block: PixelArray } | { readonly damage: string } | { readonly unread: true };
 
 /** How many threads, after how many bytes, for blocks of how many, and how they start. */
 export interface PoolOptions {
@@ -32,8 +47,8 @@ export interface PoolOptions {
   readonly start?: () => HelperThread<UnpackAsk, UnpackAnswer>;
 }
 
-/** Samples [rows, blockWidth, samples of the block] of one compressed block; throws on damaged data. */
-export type Unpacker = (packed: Buffer, form: BlockForm, rows: number) => Promise<PixelArray>;
+/** Samples [rows, blockWidth, samples of the block] of one compressed block; throws on damaged data, and what reading throws. */
+export type Unpacker = (stored: StoredBlock, form: BlockForm, rows: number) => Promise<PixelArray>;
 
 interface Seat {
   readonly thread: HelperThread<UnpackAsk, UnpackAnswer>;
@@ -55,28 +70,37 @@ export function createUnpackPool(options: PoolOptions = {}): Unpacker {
     seats.push({ thread: start(), asked: 0 });
     return seats[seats.length - 1];
   };
-  return async (packed, form, rows) => {
+  return async (stored, form, rows) => {
     const bytes = rowBytes(form) * rows;
     done += bytes;
-    if (isBroken || done < after || bytes < small || form.compression === 1) {
-      return unpackBlock(packed, form, rows);
-    }
-    const answer = await askSeat(seat(), { packed, form, rows });
+    const isApart = !isBroken && done >= after && bytes >= small && form.compression !== 1;
+    const answer = isApart ? await askSeat(seat(), stored, form, rows) : { unread: true };
     isBroken ||= answer === undefined;
-    if (answer === undefined) return unpackBlock(packed, form, rows);
-    if ("damage" in answer) throw new Error(answer.damage);
-    return answer.block;
+    if (answer && "block" in answer) return answer.block;
+    if (answer && "damage" in answer) throw new Error(answer.damage);
+    return unpackBlock(await stored.source.read(stored.offset, stored.length), form, rows);
   };
 }
 
 /** Undefined where the thread has failed. */
-async function askSeat(seat: Seat, ask: UnpackAsk): Promise<UnpackAnswer | undefined> {
-  const packed = new Uint8Array(ask.packed); // a copy: the bytes may be part of a range that is kept
+async function askSeat(
+  seat: Seat,
+  { source, offset, length }: StoredBlock,
+  form: BlockForm,
+  rows: number,
+): Promise<UnpackAnswer | undefined> {
+  const ask = async (from: UnpackAsk["from"], moved: readonly ArrayBuffer[] = []) => {
+    try {
+      return await seat.thread.ask({ from, form, rows }, moved);
+    } catch {
+      return undefined; // the caller does the work itself, and hears what is wrong with it
+    }
+  };
   seat.asked++;
   try {
-    return await seat.thread.ask({ ...ask, packed }, [packed.buffer]);
-  } catch {
-    return undefined; // the caller does the work itself, and hears what is wrong with it
+    if (source.lend) return await source.lend(offset, length, (descriptor) => ask({ descriptor, offset, length }));
+    const packed = new Uint8Array(await source.read(offset, length)); // a copy: the bytes may be part of a range that is kept
+    return await ask(packed, [packed.buffer]);
   } finally {
     seat.asked--;
   }
