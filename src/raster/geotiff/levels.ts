@@ -30,7 +30,6 @@ interface Image {
   readonly width: number;
   readonly height: number;
   readonly samples: number;
-  readonly bits: number;
 }
 
 /**
@@ -43,7 +42,7 @@ export async function readLevels(
 ): Promise<[Level, ...Level[]]> {
   const [main, ...others] = await Promise.all(directories.map(describe));
   const inner = others.filter((other) => isOverview(other, main));
-  const outer = inner.length > 0 ? [] : await Promise.all(beside.overviews.map(describe));
+  const outer = inner.length > 0 ? [] : await overviewsBeside(beside, main);
   const masks = [...others, ...outer].filter(({ kind, samples }) => kind & MASK && samples === 1);
   if (!masks.some((mask) => isOfSize(mask, main))) masks.push(...(await masksBeside(beside, main)));
   const level = (image: Image): Level => {
@@ -58,6 +57,15 @@ export async function readLevels(
 
 const isOfSize = (a: Image, b: Image): boolean => a.width === b.width && a.height === b.height;
 
+/** Images and masks; not those of another depth: of a bit GDAL makes bytes. */
+async function overviewsBeside({ overviews }: Beside, main: Image): Promise<Image[]> {
+  if (overviews.length === 0) return [];
+  const depth = ({ directory }: Image) => directory.number(258, 1);
+  const images = await Promise.all(overviews.map(describe));
+  const depths = await Promise.all([main, ...images].map(depth));
+  return images.filter(({ kind }, i) => kind & MASK || depths[i + 1] === depths[0]);
+}
+
 /** A file of masks whose first is the main image's. */
 async function masksBeside({ masks }: Beside, main: Image): Promise<Image[]> {
   const images = await Promise.all(masks.map(describe));
@@ -69,15 +77,14 @@ async function masksBeside({ masks }: Beside, main: Image): Promise<Image[]> {
   return images.filter((image) => image.samples === 1);
 }
 
-const isOverview = ({ kind, width, height, samples, bits }: Image, main: Image): boolean =>
+const isOverview = ({ kind, width, height, samples }: Image, main: Image): boolean =>
   (kind & (REDUCED | MASK)) === REDUCED &&
   width >= 1 &&
   height >= 1 &&
   width <= main.width &&
   height <= main.height &&
   width * height < main.width * main.height &&
-  samples === main.samples &&
-  bits === main.bits;
+  samples === main.samples;
 
 async function describe(directory: Directory): Promise<Image> {
   return {
@@ -86,6 +93,5 @@ async function describe(directory: Directory): Promise<Image> {
     width: await directory.number(256, 0),
     height: await directory.number(257, 0),
     samples: await directory.number(277, 1),
-    bits: await directory.number(258, 1),
   };
 }
