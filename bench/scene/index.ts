@@ -2,8 +2,8 @@
  * @file Scenes of growing size through `seg predict`: resident memory while it runs, and time beside the bare model's (the same windows' program alone, before
  * and after, in fresh processes) and beside the naive way, which holds the scene, the sums and the weights.
  *
- * usage: tsx bench/scene/index.ts [--sides 4096,8192,16384,40000] [--naive 4096,8192,16384] [--encoder resnet18] [--tile 1024] [--folder DIR] [--out bench/results]
- * The folder holds the scenes (4.8 GB of pixels at 40,000) and is kept. Runs the build: `npm run prepare` first.
+ * usage: tsx bench/scene/index.ts [--sides 4096,8192,16384,40000] [--naive 4096,8192,16384] [--encoder resnet18] [--tile 1024] [--folder DIR] [--out bench/results] [--add]
+ * The folder holds the scenes (4.8 GB of pixels at 40,000) and is kept; --add keeps what was measured before. Runs the build: `npm run prepare` first.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     tile: { type: "string", default: "1024" },
     folder: { type: "string", default: "bench/results/scenes" },
     out: { type: "string", default: "bench/results" },
+    add: { type: "boolean", default: false },
   },
 });
 const { folder, encoder, tile, out } = values;
@@ -45,7 +46,7 @@ interface Line {
   readonly peakBytes: number;
   readonly samples: Watched["samples"];
 }
-const lines: Line[] = [];
+const lines: Line[] = values.add ? JSON.parse(readFileSync(join(out, "scene.json"), "utf8")).details : [];
 const model = await modelFile();
 for (const side of numbers(values.sides)) await measure(side, "seg predict");
 for (const side of numbers(values.naive)) await measure(side, "naive");
@@ -72,7 +73,10 @@ async function measure(side: number, way: Line["way"]): Promise<void> {
   const { windows, seconds } = JSON.parse(readFileSync(`${map}.summary.json`, "utf8"));
   const count = windows.columns * windows.rows;
   const times = { windows: count, seconds, each: (1000 * seconds) / count, bare: median([before, after]) };
+  const old = lines.findIndex((line) => line.side === side && line.way === way);
+  if (old >= 0) lines.splice(old, 1);
   lines.push({ side, way, ...times, ...watched });
+  lines.sort((a, b) => (a.way === b.way ? a.side - b.side : a.way < b.way ? 1 : -1));
   await report();
 }
 

@@ -22,7 +22,7 @@ export function runWatched(args: readonly string[]): Promise<Watched> {
   });
   const look = () => {
     const status = statusOf(child.pid);
-    if (!status) return;
+    if (!status?.peak) return; // gone, or ended and not yet waited for
     peakBytes = status.peak;
     samples.push({ seconds: (performance.now() - began) / 1000, bytes: status.now });
   };

@@ -10,13 +10,13 @@ import type { Placement } from "../preprocess.js";
 import { type Axis, axisWeights, type BlendMode, type Window } from "../raster/index.js";
 import { type ProbabilityBand, squaresOf, type WrittenBands, writtenBands } from "./bands.js";
 import { type BlendPlan, createBlender, finalExtent, type Plane } from "./blend.js";
-import { type CarryStore, fileCarry, memoryCarry } from "./carry.js";
+import { type CarryStore, openCarry } from "./carry.js";
 import { type Failure, hideFailures } from "./failures.js";
 import { seamMeter } from "./seam.js";
 import { appendJournal } from "./work.js";
 
 /** Bytes of carried strips beyond which they go through a file. */
-const CARRY_IN_MEMORY = 2 ** 29;
+const CARRY_IN_MEMORY = 2 ** 27;
 
 /** Everything the work depends on: plain data. */
 export interface SinkPlan {
@@ -91,7 +91,7 @@ export function sceneSink(plan: SinkPlan): SceneSink {
         const options = [plan.classMap, plan.probabilityMap][i];
         if (options) state.spools.push(await openCogSpool(join(plan.folder, name), options, plan.commits[i]));
       }
-      state.carry = await carryFor(plan);
+      state.carry = carryFor(plan);
       work = windowWork(plan, state.spools, state.carry);
       return Math.min(...state.spools.map(({ firstOpenRow }) => firstOpenRow));
     },
@@ -108,18 +108,10 @@ export function sceneSink(plan: SinkPlan): SceneSink {
   };
 }
 
-function carryFor({
-  columns,
-  rows,
-  classes,
-  bands,
-  folder,
-  carryInMemory,
-}: SinkPlan): Promise<CarryStore> | CarryStore {
+function carryFor({ columns, rows, classes, bands, folder, carryInMemory = CARRY_IN_MEMORY }: SinkPlan): CarryStore {
   const planes = classes + (bands.includes("disagreement") ? 1 : 0);
   const overlap = Math.max(0, ...rows.starts.slice(1).map((start, i) => rows.ends[i] - start));
-  if (4 * planes * overlap * columns.length <= (carryInMemory ?? CARRY_IN_MEMORY)) return memoryCarry();
-  return fileCarry(folder, 4 * planes * overlap * columns.size);
+  return openCarry({ folder, pieceBytes: 4 * planes * overlap * columns.size }, carryInMemory);
 }
 
 function windowWork(plan: SinkPlan, spools: readonly CogSpool[], carry: CarryStore) {

@@ -3,11 +3,12 @@
  * the default to rounding; strips carried in a file are those carried in memory.
  */
 import assert from "node:assert/strict";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { axisWeights, axisWindows, BLEND_MODES, type GeoRaster, openGeoTiff } from "../../src/raster/index.js";
 import { createBlender } from "../../src/scene/blend.js";
-import { fileCarry, memoryCarry } from "../../src/scene/carry.js";
+import { openCarry } from "../../src/scene/carry.js";
 import type { OpenModel } from "../../src/open-model.js";
 import { type Blended, blended } from "../support/blended.js";
 import { fill, fillIntegers } from "../support/filler.js";
@@ -117,8 +118,11 @@ test("strips that go through a file give the bits of strips in memory", () =>
   withFolder(async (folder) => {
     const [columns, rows] = [axisWindows(90, 32, 12), axisWindows(75, 32, 16)];
     const [columnWeights, rowWeights] = [columns, rows].map((axis) => axisWeights(axis, "cosine"));
-    const file = await fileCarry(folder, 4 * 2 * 32 * 32);
-    const results = [memoryCarry(), file].map(async (carry) => {
+    const pieceBytes = 4 * 2 * 32 * 32;
+    const results = [Number.POSITIVE_INFINITY, 0, 1.5 * pieceBytes].map(async (budget, i) => {
+      const own = join(folder, String(i));
+      await mkdir(own);
+      const carry = openCarry({ folder: own, pieceBytes }, budget);
       const blender = createBlender({ columns, rows, columnWeights, rowWeights }, carry);
       const parts: Float32Array[] = [];
       for (let row = 0, seed = 1; row < rows.starts.length; row++) {
@@ -128,10 +132,12 @@ test("strips that go through a file give the bits of strips in memory", () =>
           for (const { data } of block?.planes ?? []) parts.push(data);
         }
       }
-      return parts;
+      await carry.close();
+      return { parts, files: await readdir(own) };
     });
-    const [inMemory, inFile] = await Promise.all(results);
-    assert.ok(inMemory.length > 8);
-    assert.deepEqual(inFile, inMemory);
-    await file.close();
+    const [inMemory, inFile, inBoth] = await Promise.all(results);
+    assert.ok(inMemory.parts.length > 8);
+    assert.deepEqual([inMemory.files, inFile.files, inBoth.files], [[], ["carry.spool"], ["carry.spool"]]);
+    assert.deepEqual(inFile.parts, inMemory.parts);
+    assert.deepEqual(inBoth.parts, inMemory.parts);
   }));

@@ -2,7 +2,7 @@
 import type { OpenModel } from "../../src/open-model.js";
 import { axisWeights, type GeoRaster } from "../../src/raster/index.js";
 import { createBlender } from "../../src/scene/blend.js";
-import { memoryCarry } from "../../src/scene/carry.js";
+import { openCarry } from "../../src/scene/carry.js";
 import { windowModel } from "../../src/scene/features.js";
 import { axesOf, settleWindows, type WindowOptions } from "../../src/scene/options.js";
 import { windowReader } from "../../src/scene/reader.js";
@@ -20,7 +20,10 @@ export async function blended(open: OpenModel, scene: GeoRaster, options: Window
   const windows = settleWindows(open.card, options);
   const { columns, rows } = axesOf(width, height, windows);
   const [columnWeights, rowWeights] = [columns, rows].map((axis) => axisWeights(axis, windows.blend, windows.margin));
-  const blender = createBlender({ columns, rows, columnWeights, rowWeights }, memoryCarry());
+  const blender = createBlender(
+    { columns, rows, columnWeights, rowWeights },
+    openCarry({ folder: "", pieceBytes: 0 }, Number.POSITIVE_INFINITY),
+  );
   const reader = windowReader(scene, { preprocessing: open.card.preprocessing, columns, rows, hashed: false });
   const model = windowModel(open, undefined, () => {});
   const probabilities = new Float32Array(classes * width * height);

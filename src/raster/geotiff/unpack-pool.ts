@@ -1,6 +1,6 @@
 /**
- * @file Threads that unpack blocks, each whole: read from a local file, the codec, the predictor and the order of bytes. Who reads little never starts one, and what a message
- * costs more than the work is unpacked at once.
+ * @file Threads that unpack blocks, each whole: read from a local file, decompressed, the predictor undone, bytes put in order. Who reads little never
+ * starts one, and what a message costs more than the work is unpacked at once.
  */
 import { availableParallelism } from "node:os";
 import type { PixelArray } from "../../contract.js";
