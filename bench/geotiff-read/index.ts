@@ -43,7 +43,7 @@ await writeResults("bench/results", "geotiff-read", {
   title: `A ${SIDE} x ${SIDE} window of a GeoTIFF`,
   columns: ["file", "ours, ms (median)", "GDAL, ms (median)", "ratio"],
   rows,
-  remarks: ["GDAL decodes with one thread, its default; ours on libuv's pool where the codec is native"],
+  remarks: ["GDAL decodes with one thread, its default; ours in threads, up to one a core"],
   details,
 });
 

@@ -94,6 +94,23 @@ const sharpTiff = (compression: "lzw" | "jpeg", pyramid = false): Target => ({
   read: readTiff,
 });
 
+/** A mask that lies beside its image. */
+const maskBeside: Target = {
+  count: 30,
+  mutate: mixed(tiffMutants, byteMutants),
+  async seed(folder) {
+    const path = join(folder, "image.tif");
+    const tiles = { tile: true, tileWidth: 16, tileHeight: 16 };
+    await sharp(noise(), RGB)
+      .tiff({ ...tiles, compression: "lzw" })
+      .toFile(path);
+    const mask = sharp(noise().subarray(0, 70 * 50), { raw: { ...RGB.raw, channels: 1 } }).toColourspace("b-w");
+    await mask.tiff({ ...tiles, compression: "deflate", pyramid: true }).toFile(`${path}.msk`);
+    return `${path}.msk`;
+  },
+  read: (path) => readTiff(path.slice(0, -".msk".length)),
+};
+
 /** A stored file of test/fixtures/geotiff.json, made by GDAL. */
 const storedTiff = (name: string): Target => ({
   count: 20,
@@ -182,6 +199,7 @@ export const targets: Readonly<Record<string, Target>> = {
   "LZW TIFF": sharpTiff("lzw"),
   "JPEG TIFF": sharpTiff("jpeg"),
   "pyramid TIFF": sharpTiff("jpeg", true),
+  "mask beside a TIFF": maskBeside,
   ...Object.fromEntries(STORED.map((name) => [`GeoTIFF ${name}`, storedTiff(name)])),
   "PNG mask": {
     count: 50,
