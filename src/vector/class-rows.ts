@@ -58,12 +58,12 @@ function rowsAtATime({ width, blockHeight }: ClassSource): number {
 function classesOf({ data, valid }: { data: PixelArray; valid?: Uint8Array }): Int32Array {
   const out = Int32Array.from(data);
   if (valid) for (let i = 0; i < out.length; i++) if (valid[i] === 0) out[i] = NODATA;
-  if (data instanceof Float64Array) refuseLarge(data, out);
+  if (data instanceof Float64Array) refuseLarge(data, valid);
   return out;
 }
 
-function refuseLarge(data: Float64Array, classes: Int32Array): void {
-  const at = classes.findIndex((value, i) => value !== data[i] && value !== NODATA);
-  if (at < 0) return;
-  throw new SegError("the map", `holds the class ${data[at]}`, "give a map whose class numbers fit into 32 bits");
+function refuseLarge(data: Float64Array, valid: Uint8Array | undefined): void {
+  const large = data.find((value, i) => (value | 0) !== value && valid?.[i] !== 0);
+  if (large === undefined) return;
+  throw new SegError("the map", `holds the class ${large}`, "give a map whose class numbers fit into 32 bits");
 }

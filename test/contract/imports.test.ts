@@ -40,7 +40,7 @@ function importsOf(from: string): Import[] {
 const LAYERS: readonly { readonly name: string; readonly files: RegExp; readonly may: readonly string[] }[] = [
   {
     name: "base",
-    files: /^src\/(errors|random|version|files|leftovers|lock|talk|contract|registry|network)\.ts$/,
+    files: /^src\/(errors|random|version|files|leftovers|lock|talk|contract|registry|network|helper-thread)\.ts$/,
     may: [],
   },
   { name: "graph", files: /^src\/graph\//, may: ["base"] },

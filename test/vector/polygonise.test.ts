@@ -179,4 +179,5 @@ test("class numbers of 64 bits are taken where they fit into 32", async () => {
   });
   for await (const { values } of classRows(source([3, -4]))) assert.deepEqual([...values], [3, -4]);
   await assert.rejects(classRows(source([3, 2 ** 40])).next(), /the map: holds the class 1099511627776/);
+  await assert.rejects(classRows(source([2 ** 31])).next(), /the map: holds the class 2147483648/);
 });
