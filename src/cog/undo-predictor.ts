@@ -61,7 +61,7 @@ export function undoFloatPredictor(bytes: Uint8Array, rows: number, count: numbe
   else joinBytes(bytes, rows, count, size);
 }
 
-/** Four bytes to a word at a time: three times as fast as byte by byte. */
+/** Four bytes to a word at a time: one write for four. */
 function joinWords(bytes: Uint8Array, rows: number, count: number): void {
   const words = new Uint32Array(bytes.buffer, bytes.byteOffset, rows * count);
   const line = new Uint8Array(count * 4);
